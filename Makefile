@@ -1,0 +1,48 @@
+# One command per intention. Each sets up what it needs in .venv (plain venv and pip, exact versions).
+#
+#   make demo    the main job: real models, a forecast, replicas started before the spike (TRACE=FILE.csv: your own)
+#   make test    every test
+#   make check   style, types, import contracts, generated stubs
+#   make proto   regenerate protos/*_pb2*
+#   make bench   the benchmarks (minutes; results are printed and recorded in benchmarks/results)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+
+.PHONY: setup proto check test bench demo clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Tidegate needs Python 3.11 or newer; {sys.executable} is {v.major}.{v.minor}. Say which with: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@touch $@
+
+PROTOC = $(BIN)/python -m grpc_tools.protoc -I. --python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) protos/*.proto
+
+proto: setup
+	$(call PROTOC,.)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && $(call PROTOC,"$$generated") \
+		&& for file in "$$generated"/protos/*; do diff -u "protos/$$(basename "$$file")" "$$file" \
+		|| { echo "protos/$$(basename "$$file") is not what its .proto makes: run 'make proto'" >&2; exit 1; }; done
+
+test: setup
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+demo: setup
+	$(BIN)/tidegate demo $(if $(TRACE),--trace $(TRACE))
+
+clean:
+	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

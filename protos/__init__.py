@@ -1,0 +1,1 @@
+"""The wire: *.proto and their generated stubs (`make proto`), checked in."""

@@ -1,0 +1,229 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ObserveRequest(_message.Message):
+    __slots__ = ("model", "source", "start_s", "step_s", "rate_rps")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    RATE_RPS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    source: str
+    start_s: float
+    step_s: float
+    rate_rps: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., source: _Optional[str] = ..., start_s: _Optional[float] = ..., step_s: _Optional[float] = ..., rate_rps: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class ObserveResponse(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: int
+    def __init__(self, values: _Optional[int] = ...) -> None: ...
+
+class ForecastRequest(_message.Message):
+    __slots__ = ("model", "horizon_s", "quantiles", "window_s", "paths", "step_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    HORIZON_S_FIELD_NUMBER: _ClassVar[int]
+    QUANTILES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    horizon_s: float
+    quantiles: _containers.RepeatedScalarFieldContainer[float]
+    window_s: float
+    paths: int
+    step_s: float
+    def __init__(self, model: _Optional[str] = ..., horizon_s: _Optional[float] = ..., quantiles: _Optional[_Iterable[float]] = ..., window_s: _Optional[float] = ..., paths: _Optional[int] = ..., step_s: _Optional[float] = ...) -> None: ...
+
+class ForecastResponse(_message.Message):
+    __slots__ = ("model", "issued_at_s", "start_s", "step_s", "quantiles", "values", "window_s", "window_max_rps", "paths", "skill", "history_s", "seasons_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_AT_S_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    QUANTILES_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_MAX_RPS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    SKILL_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_S_FIELD_NUMBER: _ClassVar[int]
+    SEASONS_S_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    issued_at_s: float
+    start_s: float
+    step_s: float
+    quantiles: _containers.RepeatedScalarFieldContainer[float]
+    values: _containers.RepeatedCompositeFieldContainer[QuantilePath]
+    window_s: float
+    window_max_rps: _containers.RepeatedScalarFieldContainer[float]
+    paths: _containers.RepeatedCompositeFieldContainer[SamplePath]
+    skill: Skill
+    history_s: float
+    seasons_s: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., issued_at_s: _Optional[float] = ..., start_s: _Optional[float] = ..., step_s: _Optional[float] = ..., quantiles: _Optional[_Iterable[float]] = ..., values: _Optional[_Iterable[_Union[QuantilePath, _Mapping]]] = ..., window_s: _Optional[float] = ..., window_max_rps: _Optional[_Iterable[float]] = ..., paths: _Optional[_Iterable[_Union[SamplePath, _Mapping]]] = ..., skill: _Optional[_Union[Skill, _Mapping]] = ..., history_s: _Optional[float] = ..., seasons_s: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class QuantilePath(_message.Message):
+    __slots__ = ("rate_rps",)
+    RATE_RPS_FIELD_NUMBER: _ClassVar[int]
+    rate_rps: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, rate_rps: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class SamplePath(_message.Message):
+    __slots__ = ("rate_rps",)
+    RATE_RPS_FIELD_NUMBER: _ClassVar[int]
+    rate_rps: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, rate_rps: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Skill(_message.Message):
+    __slots__ = ("origins", "vs_seasonal_naive", "vs_last_value", "coverage_95")
+    ORIGINS_FIELD_NUMBER: _ClassVar[int]
+    VS_SEASONAL_NAIVE_FIELD_NUMBER: _ClassVar[int]
+    VS_LAST_VALUE_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_95_FIELD_NUMBER: _ClassVar[int]
+    origins: int
+    vs_seasonal_naive: float
+    vs_last_value: float
+    coverage_95: float
+    def __init__(self, origins: _Optional[int] = ..., vs_seasonal_naive: _Optional[float] = ..., vs_last_value: _Optional[float] = ..., coverage_95: _Optional[float] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("model", "horizon_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    HORIZON_S_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    horizon_s: float
+    def __init__(self, model: _Optional[str] = ..., horizon_s: _Optional[float] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("model", "at_s", "level_rps", "components", "members", "seasons_s", "skill", "fitted_at_s", "fit_seconds", "summary")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_RPS_FIELD_NUMBER: _ClassVar[int]
+    COMPONENTS_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    SEASONS_S_FIELD_NUMBER: _ClassVar[int]
+    SKILL_FIELD_NUMBER: _ClassVar[int]
+    FITTED_AT_S_FIELD_NUMBER: _ClassVar[int]
+    FIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    at_s: float
+    level_rps: float
+    components: _containers.RepeatedCompositeFieldContainer[Component]
+    members: _containers.RepeatedCompositeFieldContainer[Member]
+    seasons_s: _containers.RepeatedScalarFieldContainer[float]
+    skill: Skill
+    fitted_at_s: float
+    fit_seconds: float
+    summary: str
+    def __init__(self, model: _Optional[str] = ..., at_s: _Optional[float] = ..., level_rps: _Optional[float] = ..., components: _Optional[_Iterable[_Union[Component, _Mapping]]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., seasons_s: _Optional[_Iterable[float]] = ..., skill: _Optional[_Union[Skill, _Mapping]] = ..., fitted_at_s: _Optional[float] = ..., fit_seconds: _Optional[float] = ..., summary: _Optional[str] = ...) -> None: ...
+
+class Component(_message.Message):
+    __slots__ = ("name", "rate_rps")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RATE_RPS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    rate_rps: float
+    def __init__(self, name: _Optional[str] = ..., rate_rps: _Optional[float] = ...) -> None: ...
+
+class Member(_message.Message):
+    __slots__ = ("name", "weight", "loss", "failure")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weight: float
+    loss: float
+    failure: str
+    def __init__(self, name: _Optional[str] = ..., weight: _Optional[float] = ..., loss: _Optional[float] = ..., failure: _Optional[str] = ...) -> None: ...
+
+class BacktestRequest(_message.Message):
+    __slots__ = ("model", "horizon_s", "origins", "from_fraction", "step_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    HORIZON_S_FIELD_NUMBER: _ClassVar[int]
+    ORIGINS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    horizon_s: float
+    origins: int
+    from_fraction: float
+    step_s: float
+    def __init__(self, model: _Optional[str] = ..., horizon_s: _Optional[float] = ..., origins: _Optional[int] = ..., from_fraction: _Optional[float] = ..., step_s: _Optional[float] = ...) -> None: ...
+
+class BacktestProgress(_message.Message):
+    __slots__ = ("done", "origins", "result")
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    ORIGINS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    origins: int
+    result: BacktestResult
+    def __init__(self, done: _Optional[int] = ..., origins: _Optional[int] = ..., result: _Optional[_Union[BacktestResult, _Mapping]] = ...) -> None: ...
+
+class BacktestResult(_message.Message):
+    __slots__ = ("mase", "weighted_quantile_loss", "coverage", "skill", "fit_seconds", "update_seconds")
+    class WeightedQuantileLossEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class CoverageEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MASE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTED_QUANTILE_LOSS_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    SKILL_FIELD_NUMBER: _ClassVar[int]
+    FIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    mase: float
+    weighted_quantile_loss: _containers.ScalarMap[str, float]
+    coverage: _containers.ScalarMap[str, float]
+    skill: Skill
+    fit_seconds: float
+    update_seconds: float
+    def __init__(self, mase: _Optional[float] = ..., weighted_quantile_loss: _Optional[_Mapping[str, float]] = ..., coverage: _Optional[_Mapping[str, float]] = ..., skill: _Optional[_Union[Skill, _Mapping]] = ..., fit_seconds: _Optional[float] = ..., update_seconds: _Optional[float] = ...) -> None: ...
+
+class ListSeriesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSeriesResponse(_message.Message):
+    __slots__ = ("series",)
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    series: _containers.RepeatedCompositeFieldContainer[SeriesInfo]
+    def __init__(self, series: _Optional[_Iterable[_Union[SeriesInfo, _Mapping]]] = ...) -> None: ...
+
+class SeriesInfo(_message.Message):
+    __slots__ = ("model", "step_s", "first_s", "last_s", "last_rate_rps", "missing_fraction", "seasons_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    FIRST_S_FIELD_NUMBER: _ClassVar[int]
+    LAST_S_FIELD_NUMBER: _ClassVar[int]
+    LAST_RATE_RPS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    SEASONS_S_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    step_s: float
+    first_s: float
+    last_s: float
+    last_rate_rps: float
+    missing_fraction: float
+    seasons_s: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., step_s: _Optional[float] = ..., first_s: _Optional[float] = ..., last_s: _Optional[float] = ..., last_rate_rps: _Optional[float] = ..., missing_fraction: _Optional[float] = ..., seasons_s: _Optional[_Iterable[float]] = ...) -> None: ...

@@ -1,0 +1,161 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RegisterRequest(_message.Message):
+    __slots__ = ("replica_id", "address", "pool")
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    replica_id: str
+    address: str
+    pool: str
+    def __init__(self, replica_id: _Optional[str] = ..., address: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+
+class RegisterResponse(_message.Message):
+    __slots__ = ("ttl_s",)
+    TTL_S_FIELD_NUMBER: _ClassVar[int]
+    ttl_s: float
+    def __init__(self, ttl_s: _Optional[float] = ...) -> None: ...
+
+class DeregisterRequest(_message.Message):
+    __slots__ = ("address",)
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    def __init__(self, address: _Optional[str] = ...) -> None: ...
+
+class DeregisterResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DrainRequest(_message.Message):
+    __slots__ = ("address",)
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    def __init__(self, address: _Optional[str] = ...) -> None: ...
+
+class DrainResponse(_message.Message):
+    __slots__ = ("outstanding",)
+    OUTSTANDING_FIELD_NUMBER: _ClassVar[int]
+    outstanding: int
+    def __init__(self, outstanding: _Optional[int] = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ("address",)
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    def __init__(self, address: _Optional[str] = ...) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStateRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RouterState(_message.Message):
+    __slots__ = ("router_id", "version", "backends", "models")
+    ROUTER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    router_id: str
+    version: int
+    backends: _containers.RepeatedCompositeFieldContainer[BackendState]
+    models: _containers.RepeatedCompositeFieldContainer[ModelState]
+    def __init__(self, router_id: _Optional[str] = ..., version: _Optional[int] = ..., backends: _Optional[_Iterable[_Union[BackendState, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ...) -> None: ...
+
+class BackendState(_message.Message):
+    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total")
+    class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATUS_UNSPECIFIED: _ClassVar[BackendState.Status]
+        STATUS_STARTING: _ClassVar[BackendState.Status]
+        STATUS_READY: _ClassVar[BackendState.Status]
+        STATUS_UNHEALTHY: _ClassVar[BackendState.Status]
+        STATUS_DRAINING: _ClassVar[BackendState.Status]
+    STATUS_UNSPECIFIED: BackendState.Status
+    STATUS_STARTING: BackendState.Status
+    STATUS_READY: BackendState.Status
+    STATUS_UNHEALTHY: BackendState.Status
+    STATUS_DRAINING: BackendState.Status
+    class CapacityRowsPerSEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    OUTSTANDING_FIELD_NUMBER: _ClassVar[int]
+    UTILIZATION_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_ROWS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    SUCCEEDED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    FAILED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    replica_id: str
+    pool: str
+    status: BackendState.Status
+    models: _containers.RepeatedScalarFieldContainer[str]
+    outstanding: int
+    utilization: float
+    capacity_rows_per_s: _containers.ScalarMap[str, float]
+    succeeded_total: int
+    failed_total: int
+    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ...) -> None: ...
+
+class ModelState(_message.Message):
+    __slots__ = ("model", "outstanding", "held", "cost_rows", "arrived_total", "succeeded_total", "failed_total", "refused_total", "ready_backends")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    OUTSTANDING_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    COST_ROWS_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    SUCCEEDED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    FAILED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    READY_BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    outstanding: int
+    held: int
+    cost_rows: float
+    arrived_total: int
+    succeeded_total: int
+    failed_total: int
+    refused_total: int
+    ready_backends: int
+    def __init__(self, model: _Optional[str] = ..., outstanding: _Optional[int] = ..., held: _Optional[int] = ..., cost_rows: _Optional[float] = ..., arrived_total: _Optional[int] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., refused_total: _Optional[int] = ..., ready_backends: _Optional[int] = ...) -> None: ...
+
+class WatchDemandRequest(_message.Message):
+    __slots__ = ("since_second",)
+    SINCE_SECOND_FIELD_NUMBER: _ClassVar[int]
+    since_second: int
+    def __init__(self, since_second: _Optional[int] = ...) -> None: ...
+
+class DemandSecond(_message.Message):
+    __slots__ = ("router_id", "second", "models")
+    ROUTER_ID_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    router_id: str
+    second: int
+    models: _containers.RepeatedCompositeFieldContainer[ModelDemand]
+    def __init__(self, router_id: _Optional[str] = ..., second: _Optional[int] = ..., models: _Optional[_Iterable[_Union[ModelDemand, _Mapping]]] = ...) -> None: ...
+
+class ModelDemand(_message.Message):
+    __slots__ = ("model", "arrivals")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ARRIVALS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    arrivals: int
+    def __init__(self, model: _Optional[str] = ..., arrivals: _Optional[int] = ...) -> None: ...

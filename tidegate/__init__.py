@@ -1,0 +1,1 @@
+"""Tidegate: gRPC model serving that has its capacity there before the traffic is."""

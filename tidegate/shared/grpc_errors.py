@@ -1,0 +1,81 @@
+"""From our errors to gRPC statuses: one table, and the decorator that applies it to a servicer's methods."""
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+
+from tidegate.shared import errors
+
+STATUS: dict[type[errors.TidegateError], grpc.StatusCode] = {
+    errors.TidegateError: grpc.StatusCode.INTERNAL,
+    errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.NotReady: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.NotSupported: grpc.StatusCode.UNIMPLEMENTED,
+    errors.NoData: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ModelFailed: grpc.StatusCode.INTERNAL,
+}
+
+# https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+
+_log = structlog.get_logger(__name__)
+
+
+def status_of(error: BaseException) -> grpc.StatusCode:
+    """The status of the nearest class in the error's ancestry that the table names; INTERNAL for a stranger."""
+    return next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), grpc.StatusCode.INTERNAL)
+
+
+def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
+    """Trailing metadata that goes with the error: the pushback of an overload, in milliseconds."""
+    if isinstance(error, errors.Overloaded):
+        return ((PUSHBACK_KEY, str(max(1, round(error.pushback_s * 1000)))),)
+    return ()
+
+
+async def abort(context: grpc.aio.ServicerContext, error: Exception) -> None:
+    """End the rpc with the error's status. Raises always (grpc's own AbortError)."""
+    status = status_of(error)
+    if not isinstance(error, errors.TidegateError):
+        _log.error("rpc failed unexpectedly", exc_info=error)
+        await context.abort(status, f"internal error: {type(error).__name__}: {error}")
+    await context.abort(status, str(error), (*context.trailing_metadata(), *trailers_of(error)))
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def rpc(method: F) -> F:
+    """Make an async servicer method (unary or streaming out) answer our errors by their status."""
+    if inspect.isasyncgenfunction(method):
+
+        @functools.wraps(method)
+        async def stream(self: object, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+            try:
+                async for response in method(self, request, context):
+                    yield response
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # every failure must reach the caller as a status
+                await abort(context, error)
+
+        return stream  # type: ignore[return-value]
+
+    @functools.wraps(method)
+    async def unary(self: object, request: Any, context: grpc.aio.ServicerContext) -> Awaitable[Any] | None:
+        try:
+            return await method(self, request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # every failure must reach the caller as a status
+            await abort(context, error)
+            return None
+
+    return unary  # type: ignore[return-value]

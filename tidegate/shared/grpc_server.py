@@ -1,0 +1,92 @@
+"""The shell that all four services stand in: a grpc.aio server with health, reflection, metrics and an orderly stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
+
+from tidegate.shared.errors import InvalidSetting
+
+MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
+"""Largest message taken or sent (grpc's own default of 4 MiB is less than one batch of images)."""
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+)
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0))
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+_log = structlog.get_logger(__name__)
+
+
+class Health:
+    """The health service of one server: "" and each of its services say the same."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        self._names = ("", *services)
+        self.servicer = health.aio.HealthServicer()
+
+    async def set(self, *, serving: bool) -> None:
+        """Say SERVING or NOT_SERVING, to watchers too."""
+        for name in self._names:
+            await self.servicer.set(name, SERVING if serving else NOT_SERVING)
+
+
+def new_server(services: Sequence[str], options: Sequence[tuple[str, Any]] = ()) -> tuple[grpc.aio.Server, Health]:
+    """A server with health (NOT_SERVING until said otherwise) and reflection for the full names in `services`."""
+    server = grpc.aio.server(options=(*SERVER_OPTIONS, *options))
+    state = Health(services)
+    health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
+    reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    return server, state
+
+
+def listen(server: grpc.aio.Server, address: str) -> str:
+    """Bind the server and return the address with the port that it got. Raises InvalidSetting."""
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        raise InvalidSetting(f"cannot listen on {address}: is the port taken, or the host not one of this machine's?")
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def serve_metrics(address: str | None, registry: CollectorRegistry = REGISTRY) -> None:
+    """Prometheus metrics over HTTP at host:port; none with None. Raises InvalidSetting."""
+    if address is None:
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        start_http_server(int(port), host, registry)
+    except OSError as error:
+        raise InvalidSetting(f"cannot serve metrics on {address}: {error.strerror}") from None
+
+
+@asynccontextmanager
+async def stop_signal() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def channel(address: str) -> grpc.aio.Channel:
+    """A client channel with our message limit, and no proxy from the environment in between."""
+    return grpc.aio.insecure_channel(address, options=(*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)))
