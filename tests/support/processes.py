@@ -45,7 +45,7 @@ def started(
 
 
 def wait_until_serving(address: str, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 60.0) -> None:
-    """Return when grpc.health says SERVING at the address; fail with the process's log when it ends or takes too long."""
+    """Return when grpc.health says SERVING; fail with the process's log when it ends or takes too long."""
     deadline = time.monotonic() + timeout_s
     with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
         stub = health_pb2_grpc.HealthStub(channel)

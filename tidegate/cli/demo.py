@@ -1,0 +1,5 @@
+"""Placeholder of the command."""
+
+
+def demo() -> None:
+    """Not there yet."""

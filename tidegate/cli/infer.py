@@ -1,0 +1,5 @@
+"""Placeholder of the command."""
+
+
+def infer() -> None:
+    """Not there yet."""

@@ -1,0 +1,5 @@
+"""Placeholder of the command."""
+
+
+def load() -> None:
+    """Not there yet."""

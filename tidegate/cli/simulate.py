@@ -1,0 +1,5 @@
+"""Placeholder of the command."""
+
+
+def simulate() -> None:
+    """Not there yet."""

@@ -1,0 +1,5 @@
+"""Placeholder of the command."""
+
+
+def status() -> None:
+    """Not there yet."""

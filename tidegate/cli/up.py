@@ -1,0 +1,5 @@
+"""Placeholder of the command."""
+
+
+def up() -> None:
+    """Not there yet."""
