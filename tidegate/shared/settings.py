@@ -16,6 +16,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from tidegate.shared.errors import InvalidSetting
@@ -69,10 +70,11 @@ def load(settings_type: type[S], file: Path | None = None, flags: Mapping[str, A
     unknown = [name for name in os.environ if name.startswith(prefix) and name[len(prefix) :].lower() not in fields]
     if unknown:
         raise InvalidSetting(f"environment variable {unknown[0]} names no setting of {section}")
-    environment = EnvSettingsSource(settings_type, env_prefix=prefix)()
-    merged = {**read_file(file).get(section, {}), **environment, **given}
     try:
-        return settings_type(**merged)
+        environment = EnvSettingsSource(settings_type, env_prefix=prefix)()
+        return settings_type(**{**read_file(file).get(section, {}), **environment, **given})
+    except SettingsError as error:
+        raise InvalidSetting(f"environment variables {prefix}*: {error}; lists and tables are JSON") from None
     except ValidationError as error:
         raise InvalidSetting(_say(error, section, file)) from None
 

@@ -1,0 +1,50 @@
+"""Every error has a status, a docstring, and its place in the tree that the module's head draws."""
+
+import inspect
+import re
+
+import grpc
+import pytest
+
+from tidegate.shared import errors
+from tidegate.shared.grpc_errors import PUSHBACK_KEY, STATUS, status_of, trailers_of
+
+ALL = [
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(cls, errors.TidegateError) and cls is not errors.TidegateError
+]
+
+
+def _make(cls: type[errors.TidegateError]) -> errors.TidegateError:
+    return cls("full", 1.5) if issubclass(cls, errors.Overloaded) else cls("what, and the mend")
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_every_error_has_a_status_of_its_own_branch(cls: type[errors.TidegateError]) -> None:
+    branch = cls.__mro__[cls.__mro__.index(errors.TidegateError) - 1]
+    assert branch in STATUS, f"{branch.__name__} is a branch of the tree and needs a line in STATUS"
+    assert status_of(_make(cls)) is STATUS[branch]
+    assert status_of(_make(cls)) not in (grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN)
+
+
+def test_the_drawing_of_the_tree_is_the_tree() -> None:
+    assert errors.__doc__ is not None
+    drawn: list[tuple[str, str | None]] = []
+    ancestry: list[str] = []
+    for line in errors.__doc__.splitlines():
+        if match := re.match(r"^([│├└─ ]*)([A-Z][A-Za-z]+)(\s{2,}|$)", line):
+            depth = len(match[1]) // 4
+            ancestry = [*ancestry[:depth], match[2]]
+            drawn.append((match[2], ancestry[depth - 1] if depth else None))
+    real = {cls.__name__: cls.__bases__[0].__name__ for cls in ALL}
+    assert dict(drawn) == {"TidegateError": None, **real}
+
+
+def test_an_overload_says_when_to_try_again_in_milliseconds() -> None:
+    assert trailers_of(errors.QueueFull("full", 0.25)) == ((PUSHBACK_KEY, "250"),)
+    assert trailers_of(errors.NotFound("no")) == ()
+
+
+def test_an_unforeseen_error_is_internal() -> None:
+    assert status_of(ZeroDivisionError()) is grpc.StatusCode.INTERNAL
