@@ -1,0 +1,1 @@
+"""Measurements, run by `make bench`; what was measured is recorded in benchmarks/results."""
