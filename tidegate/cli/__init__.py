@@ -1,15 +1,11 @@
 """The command line. Each module holds one group of commands and imports what is heavy inside its functions."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
-from tidegate.cli import forecast, scale, services, simulate
-from tidegate.cli.demo import demo
-from tidegate.cli.infer import infer
-from tidegate.cli.load import load
-from tidegate.cli.status import status
-from tidegate.cli.up import up
+from tidegate.cli import demo, forecast, infer, load, scale, services, simulate, status, up
 from tidegate.shared.errors import InvalidRequest, TidegateError
 
 app = typer.Typer(
@@ -18,10 +14,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (services.router, services.model_server, services.forecaster, services.scaler, up):
-    app.command(rich_help_panel="Services")(_command)
-for _command in (infer, load, status, simulate.simulate, demo):
-    app.command(rich_help_panel="Tools")(_command)
+_SERVICES: tuple[tuple[Callable[..., None], str], ...] = (
+    (services.router, "tidegate router --listen 127.0.0.1:8001 --backend 127.0.0.1:8011"),
+    (services.model_server, "tidegate model-server --listen 127.0.0.1:8011 --models ./models --router 127.0.0.1:8002"),
+    (services.forecaster, "tidegate forecaster --router 127.0.0.1:8002 --history history.sqlite"),
+    (services.scaler, "tidegate scaler --config tidegate.toml"),
+    (up.up, "tidegate up --models ./models"),
+)
+_TOOLS: tuple[tuple[Callable[..., None], str], ...] = (
+    (infer.infer, "tidegate infer digits-onnx --input image=@digit.npy --target 127.0.0.1:8001"),
+    (load.load, "tidegate load 127.0.0.1:8001 --model digits-onnx --rate 200 --duration-s 30"),
+    (status.status, "tidegate status --once"),
+    (simulate.simulate, "tidegate simulate arrivals.csv --evaluate-from 2025-01-12T00:00:00Z --policy predictive,hpa"),
+    (demo.demo, "tidegate demo --trace requests.csv"),
+)
+for _panel, _commands in (("Services", _SERVICES), ("Tools", _TOOLS)):
+    for _command, _example in _commands:
+        app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
 app.add_typer(forecast.app, name="forecast", rich_help_panel="Tools")
 app.add_typer(scale.app, name="scale", rich_help_panel="Tools")
 

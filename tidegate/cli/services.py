@@ -1,17 +1,145 @@
-"""Placeholder of the commands."""
+"""The four services as commands. A flag wins over the environment, which wins over the file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from tidegate.shared import logging
+from tidegate.shared.settings import Settings, load
+
+S = TypeVar("S", bound=Settings)
+
+Config = Annotated[Path | None, typer.Option(metavar="FILE", help="TOML file; this service's table of it is read.")]
+Listen = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Address to serve on; port 0 takes a free one.")]
+Metrics = Annotated[
+    str | None, typer.Option("--metrics", metavar="HOST:PORT", help="Prometheus metrics over HTTP; off unless given.")
+]
+Level = Annotated[str | None, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")]
+Routers = Annotated[
+    list[str] | None,
+    typer.Option("--router", metavar="HOST:PORT", help="Admin address of a router; may be given several times."),
+]
 
 
-def router() -> None:
-    """Not there yet."""
+def router(
+    listen: Listen = None,
+    admin: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of the admin service; keep it private.")
+    ] = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="A model server; may be given several times."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the data plane.")] = None,
+    no_health_checks: Annotated[
+        bool, typer.Option("--no-health-checks", help="Take each backend as ready, and as serving every model.")
+    ] = False,
+    config: Config = None,
+    metrics: Metrics = None,
+    log_level: Level = None,
+) -> None:
+    """Send each inference to the replica with the fewest outstanding requests."""
+    from router.server import serve
+    from router.settings import RouterSettings
+
+    flags = {
+        "listen": listen,
+        "admin": admin,
+        "backends": tuple(backend or ()),
+        "threads": threads,
+        "health_checks": False if no_health_checks else None,
+    }
+    _serve("router", RouterSettings, serve, config, flags, metrics, log_level)
 
 
-def model_server() -> None:
-    """Not there yet."""
+def model_server(
+    listen: Listen = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Repository: DIR/<model>/<version>/model.onnx | .pt2 | .pt")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
+    router: Routers = None,
+    advertise: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address that routers shall use; the bound one by default.")
+    ] = None,
+    pool: Annotated[str | None, typer.Option(help="Pool that this replica belongs to.")] = None,
+    replica_id: Annotated[str | None, typer.Option(help="Unique among replicas; made up when not given.")] = None,
+    config: Config = None,
+    metrics: Metrics = None,
+    log_level: Level = None,
+) -> None:
+    """Serve the models of a repository with dynamic batching."""
+    from model_server.server import serve
+    from model_server.settings import ModelServerSettings
+
+    flags = {
+        "listen": listen,
+        "models": models,
+        "device": device,
+        "routers": tuple(router or ()),
+        "advertise": advertise,
+        "pool": pool,
+        "replica_id": replica_id,
+    }
+    _serve("model-server", ModelServerSettings, serve, config, flags, metrics, log_level)
 
 
-def forecaster() -> None:
-    """Not there yet."""
+def forecaster(
+    listen: Listen = None,
+    router: Routers = None,
+    history: Annotated[Path | None, typer.Option(metavar="FILE", help="SQLite file that demand is kept in.")] = None,
+    config: Config = None,
+    metrics: Metrics = None,
+    log_level: Level = None,
+) -> None:
+    """Keep the demand that routers see, and forecast it."""
+    from forecaster.server import serve
+    from forecaster.settings import ForecasterSettings
+
+    flags = {"listen": listen, "routers": tuple(router or ()), "history": history}
+    _serve("forecaster", ForecasterSettings, serve, config, flags, metrics, log_level)
 
 
-def scaler() -> None:
-    """Not there yet."""
+def scaler(
+    listen: Listen = None,
+    router: Routers = None,
+    forecaster: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Address of the forecaster.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="local starts and stops replicas; dry-run only says so.")
+    ] = None,
+    store: Annotated[Path | None, typer.Option(metavar="FILE", help="SQLite file that decisions are kept in.")] = None,
+    config: Config = None,
+    metrics: Metrics = None,
+    log_level: Level = None,
+) -> None:
+    """Ask for replicas one measured start-up time before they are needed; pools come from the config file."""
+    from scaler.server import serve
+    from scaler.settings import ScalerSettings
+
+    flags = {
+        "listen": listen,
+        "routers": tuple(router or ()),
+        "forecaster": forecaster,
+        "executor": executor,
+        "store": store,
+    }
+    if config is not None:  # the local executor starts replicas from the file that the scaler was started with
+        flags["config"] = config
+    _serve("scaler", ScalerSettings, serve, config, flags, metrics, log_level)
+
+
+def _serve(
+    name: str,
+    settings_type: type[S],
+    serve: Callable[[S], Awaitable[None]],
+    config: Path | None,
+    flags: Mapping[str, Any],
+    metrics: str | None,
+    log_level: str | None,
+) -> None:
+    settings = load(settings_type, config, {**flags, "metrics_listen": metrics, "log_level": log_level})
+    logging.set_up(name, settings.log_level)  # type: ignore[attr-defined]  # every service's settings have it
+    asyncio.run(serve(settings))  # type: ignore[arg-type]  # serve is a coroutine function

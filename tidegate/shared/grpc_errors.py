@@ -33,6 +33,25 @@ def status_of(error: BaseException) -> grpc.StatusCode:
     return next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), grpc.StatusCode.INTERNAL)
 
 
+_ERROR_OF: dict[grpc.StatusCode, type[errors.TidegateError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
+    grpc.StatusCode.NOT_FOUND: errors.NotFound,
+    grpc.StatusCode.UNAVAILABLE: errors.ServiceUnreachable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlinePassed,
+    grpc.StatusCode.UNIMPLEMENTED: errors.NotSupported,
+    grpc.StatusCode.FAILED_PRECONDITION: errors.NoData,
+}
+
+
+def error_of(error: grpc.aio.AioRpcError, peer: str) -> errors.TidegateError:
+    """Our error for what a call to `peer` came back with, so that a command ends in one sentence."""
+    status, details = error.code(), error.details() or "no details"
+    if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        trailers = dict(error.trailing_metadata() or ())
+        return errors.Overloaded(f"{peer}: {details}", pushback_s=float(trailers.get(PUSHBACK_KEY, 1000)) / 1000)
+    return _ERROR_OF.get(status, errors.TidegateError)(f"{peer}: {status.name}: {details}")
+
+
 def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
     """Trailing metadata that goes with the error: the pushback of an overload, in milliseconds."""
     if isinstance(error, errors.Overloaded):

@@ -1,0 +1,1 @@
+"""For applications and our own tools: inference calls on numpy arrays, and an open-loop load generator."""

@@ -1,0 +1,34 @@
+"""Child processes that end in an orderly way, and never outlive their parent."""
+
+import asyncio
+import contextlib
+import ctypes
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> None:
+    """For `preexec_fn`: the kernel sends the child SIGTERM when its parent is gone, even by kill -9 (prctl(2)).
+
+    Nothing is done where the kernel has no such thing (it is Linux's).
+    """
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+async def stop(process: asyncio.subprocess.Process, patience_s: float) -> bool:
+    """SIGTERM, wait, and SIGKILL after `patience_s`; True when the process ended without the last."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), patience_s)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        return False
+    return True
