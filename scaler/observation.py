@@ -1,0 +1,93 @@
+"""What a plan is made from: a pool's wishes and one tick's readings. PURE value types.
+
+Work is counted in rows (a request's cost), rates in rows per second, so that models of one pool add up.
+"""
+
+from dataclasses import dataclass, field
+
+from scaler.hpa import HpaSpec
+from tidegate.shared.values import FloatArray, Mode, Skill
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """One pool's wishes. `mode` None is auto: the forecast's measured skill decides."""
+
+    name: str
+    models: tuple[str, ...]
+    min_replicas: int
+    max_replicas: int
+    slo_wait_s: float
+    target_outstanding_rows: float | None = None
+    """Outstanding rows per replica that the reactive term aims at; None: what half of `slo_wait_s` allows."""
+    mode: Mode | None = None
+    miss_price: float = 10.0
+    """Price of one late request in replica-seconds."""
+    max_utilization: float = 0.9
+    """Share of the measured capacity that is planned with."""
+    max_added_per_tick: int | None = None
+    max_removed_per_tick: int | None = None
+    hpa: HpaSpec = field(default_factory=HpaSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Work that one replica can do; `relative_error` is the standard error of a measured figure."""
+
+    rows_per_s: float
+    source: str
+    relative_error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Seconds from asked to ready that 95 % of starts stay within."""
+
+    seconds: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolForecast:
+    """The pool's demand ahead: sample paths in rows/s, shape (paths, steps); step i is [now + i·step, + step)."""
+
+    step_s: float
+    paths_rows_per_s: FloatArray
+    skill: Skill
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One tick of one pool. None is "no reading", which is never the same as zero.
+
+    `starting_ready_in_s` has one entry per replica that was asked for and isn't ready: the seconds until it should be.
+    `forecast` None comes with the reason in `forecast_note`.
+    """
+
+    now_s: float
+    tick_s: float
+    ready: int
+    starting_ready_in_s: tuple[float, ...]
+    lead: Lead
+    capacity: Capacity
+    demand_rows_per_s: float | None = None
+    served_rows_per_s: float | None = None
+    outstanding_rows: float | None = None
+    forecast: PoolForecast | None = None
+    forecast_note: str = "no forecast"
+
+    @property
+    def starting(self) -> int:
+        """Replicas on their way."""
+        return len(self.starting_ready_in_s)
+
+    @property
+    def asked(self) -> int:
+        """Replicas ready or on their way."""
+        return self.ready + self.starting
+
+    @property
+    def window_s(self) -> float:
+        """The decision window: what is asked for now must hold until the next decision's replicas are ready."""
+        return self.lead.seconds + self.tick_s

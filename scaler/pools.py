@@ -1,0 +1,30 @@
+"""From a pool's settings to the values that the planner takes. PURE but for its input."""
+
+from scaler.hpa import HpaSpec
+from scaler.observation import PoolSpec
+from scaler.settings import PoolSettings
+from tidegate.shared.values import Mode
+
+
+def pool_spec(settings: PoolSettings) -> PoolSpec:
+    """The planner's view of a pool. Half of the latency that is promised may be spent waiting."""
+    return PoolSpec(
+        name=settings.name,
+        models=settings.models,
+        min_replicas=settings.min_replicas,
+        max_replicas=settings.max_replicas,
+        slo_wait_s=settings.slo_latency_s / 2,
+        target_outstanding_rows=settings.target_outstanding_rows,
+        mode=None if settings.mode == "auto" else Mode(settings.mode),
+        miss_price=settings.miss_price,
+        max_utilization=settings.max_utilization,
+        max_added_per_tick=settings.max_added_per_tick,
+        max_removed_per_tick=settings.max_removed_per_tick,
+        hpa=HpaSpec(
+            target=settings.hpa.target_utilization,
+            tolerance=settings.hpa.tolerance,
+            sync_period_s=settings.hpa.sync_period_s,
+            downscale_stabilization_s=settings.hpa.downscale_stabilization_s,
+            policy_period_s=settings.hpa.policy_period_s,
+        ),
+    )

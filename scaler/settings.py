@@ -1,0 +1,117 @@
+"""Settings of the scaler: the table `[scaler]` of the file, and one table `[[scaler.pools]]` per pool."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tidegate.shared.logging import LogLevel
+from tidegate.shared.settings import Address, Settings
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class HpaSettings(BaseModel):
+    """The HPA that a pool is compared with, and that decides in mode `shadow`. Defaults are Kubernetes' own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    target_utilization: float = Field(default=0.8, gt=0, le=1)
+    """Share of the ready replicas' capacity that it aims at."""
+    sync_period_s: Seconds = 15.0
+    """Time from one of its decisions to the next."""
+    tolerance: float = Field(default=0.1, ge=0, lt=1)
+    """Relative distance from the target within which it does nothing."""
+    downscale_stabilization_s: float = Field(default=300.0, ge=0, le=3600)
+    """It scales in to the highest that it wanted in this time."""
+    policy_period_s: Seconds = 15.0
+    """It at most doubles, or adds 4, in this time."""
+
+
+class PoolSettings(BaseModel):
+    """One pool: one replica template, the models that its replicas serve, and how it may scale."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(min_length=1)
+    """Name that its replicas register with at the routers."""
+    models: tuple[str, ...] = Field(min_length=1)
+    """Models that every replica of the pool serves."""
+    min_replicas: int = Field(default=1, ge=0)
+    """Never fewer; 0 lets an idle pool go away altogether."""
+    max_replicas: int = Field(default=10, ge=1)
+    """Never more."""
+    mode: Literal["auto", "shadow", "floor", "full"] = "auto"
+    """How far the forecast may act; `auto` lets its measured skill decide."""
+    slo_latency_s: Seconds = 1.0
+    """Latency that requests should stay within; half of it may be spent waiting."""
+    target_outstanding_rows: float | None = Field(default=None, gt=0)
+    """Outstanding rows per replica that the reactive term aims at; default: capacity · slo_latency_s / 4."""
+    prior_capacity_rows_per_s: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    """Rows per second of one replica until it is measured."""
+    prior_lead_s: Seconds = 120.0
+    """Seconds from asked to ready until it is measured."""
+    miss_price: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    """Price of one late request in replica-seconds: higher buys more head-room."""
+    max_utilization: float = Field(default=0.9, gt=0, le=1)
+    """Share of a replica's capacity that is planned with: a queue at 100 % never empties."""
+    max_added_per_tick: int | None = Field(default=None, ge=1)
+    """At most so many replicas are added by one decision; default: no limit."""
+    max_removed_per_tick: int | None = Field(default=None, ge=1)
+    """At most so many replicas are removed by one decision; default: no limit."""
+    hpa: HpaSettings = HpaSettings()
+    """The HPA to compare with."""
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> "PoolSettings":
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"pool {self.name!r}: min_replicas = {self.min_replicas} is more than max_replicas = "
+                f"{self.max_replicas}"
+            )
+        return self
+
+
+class ScalerSettings(Settings):
+    """Settings of the scaler."""
+
+    section: ClassVar[str] = "scaler"
+
+    listen: Address = "127.0.0.1:8004"
+    """Address of the Scaler service."""
+    metrics_listen: Address | None = None
+    """Address of the Prometheus metrics over HTTP; default: none."""
+    log_level: LogLevel = "info"
+    """Lowest level that is logged."""
+    forecaster: Address = "127.0.0.1:8003"
+    """Address of the forecaster."""
+    routers: tuple[Address, ...] = Field(default=("127.0.0.1:8002",), min_length=1)
+    """Admin addresses of every router."""
+    store: Path = Path("tidegate-scaler.sqlite")
+    """File of plans, lead and capacity observations."""
+    keep_plans_s: Seconds = 7 * 86400.0
+    """Plans older than this are forgotten."""
+    executor: Literal["local", "dry-run"] = "local"
+    """`local` starts and stops model server processes on this machine; `dry-run` only decides."""
+    replica_config: Path | None = None
+    """Config file that local replicas read their `[model_server]` settings from; default: environment only."""
+    replica_logs: Path | None = None
+    """Directory for the local replicas' logs, one file each; default: the scaler's own stderr."""
+    tick_s: Seconds = 5.0
+    """Time from one decision to the next."""
+    read_timeout_s: Seconds = 2.0
+    """Longest wait for a router or the forecaster in one tick."""
+    drain_s: Seconds = 30.0
+    """Longest wait for a drained replica's requests to end before it is told to stop."""
+    stop_s: Seconds = 45.0
+    """Longest wait for a replica that was told to stop before it is killed."""
+    pools: tuple[PoolSettings, ...] = Field(min_length=1)
+    """The pools."""
+
+    @model_validator(mode="after")
+    def _check_pools(self) -> "ScalerSettings":
+        names = [pool.name for pool in self.pools]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"pool {min(twice)!r} stands there twice; a pool's name must be its own")
+        return self
