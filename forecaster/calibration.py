@@ -1,0 +1,167 @@
+"""Weights, spread and skill of a combination, measured where it did not learn. PURE.
+
+The members are fitted on growing parts of the history (folds) and forecast what follows each part from many
+origins; the errors of those forecasts weigh the members, say the spread of each horizon, and give the skill.
+Origins stand on an absolute grid of time, so that the paths of two models with histories of one length belong
+together.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.combine import Weights, weigh
+from forecaster.members import FittedMember, IntArray, Member
+from forecaster.quantiles import FEW, Spread, spread_of, upper_quantile
+from forecaster.registry import SEASONAL_NAIVE
+from forecaster.smoothing import ewma
+from forecaster.transform import Scale
+from tidegate.shared.values import FloatArray, Skill
+
+__all__ = ["Calibration", "calibrate", "upper_quantile"]
+
+FOLDS = 3
+ORIGINS = 512
+"""Origins to aim at: between this and twice as many where the history allows."""
+
+MIN_POINTS = 24
+"""Shorter histories can't be split into a part to learn from and a part to be judged by."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What the folds taught. The loss arrays have shape (horizon,): mean absolute error at each step ahead."""
+
+    weights: Weights
+    spread: Spread
+    origins: int
+    loss: FloatArray
+    naive_loss: FloatArray
+    last_loss: FloatArray
+    covered: FloatArray
+
+    def skill(self, steps: int) -> Skill:
+        """Skill over 1..steps ahead."""
+        if self.origins == 0:
+            return Skill()
+        steps = min(steps, len(self.loss))
+        loss, naive, last = (float(x[:steps].mean()) for x in (self.loss, self.naive_loss, self.last_loss))
+        return Skill(self.origins, _gain(loss, naive), _gain(loss, last), float(self.covered[:steps].mean()))
+
+
+def calibrate(
+    chosen: Sequence[Member], values: FloatArray, periods: tuple[int, ...], horizon: int, first_step: int, scale: Scale
+) -> tuple[Calibration, dict[str, FittedMember], dict[str, str]]:
+    """Judge the members on folds, then fit them on everything.
+
+    Returns the calibration, the fitted members by name, and why the others failed. `first_step` is the absolute
+    number of the first step. A member that raises, or that gives a value that is not finite, is out.
+    """
+    failures: dict[str, str] = {}
+    horizon = max(1, min(horizon, len(values) // 4))
+    folds = _folds(len(values), horizon, first_step)
+    predicted: dict[str, list[FloatArray]] = {member.name: [] for member in chosen}
+    for cut, origins in folds:
+        for member in chosen:
+            if member.name not in failures:
+                fitted = _fit(member, values[:cut], periods, horizon, failures)
+                if fitted is not None:
+                    predicted[member.name].append(_predict(member, fitted, values, origins, horizon, failures))
+    members = {}
+    for member in chosen:
+        fitted = None if member.name in failures else _fit(member, values, periods, horizon, failures)
+        if fitted is not None:
+            _predict(member, fitted, values, np.array([len(values) - 1]), horizon, failures)
+            members[member.name] = fitted
+    members = {name: fitted for name, fitted in members.items() if name not in failures}
+    origins = np.concatenate([o for _, o in folds]) if folds else np.zeros(0, dtype=np.int64)
+    medians = np.array([np.vstack(predicted[name]) if folds else np.zeros((0, horizon)) for name in members])
+    return _judge(tuple(members), medians, values, origins, scale), members, failures
+
+
+def _judge(
+    names: tuple[str, ...], medians: FloatArray, values: FloatArray, origins: IntArray, scale: Scale
+) -> Calibration:
+    """Weights, residuals and losses from the members' medians, shape (members, origins, horizon)."""
+    horizon = medians.shape[2]
+    targets = values[origins[:, None] + np.arange(1, horizon + 1)] if len(origins) else np.zeros((0, horizon))
+    actual = scale.back(targets)
+    ages = (origins[-1] - origins if len(origins) else origins).astype(float)
+    half_life = max(1.0, float(ages.max(initial=1.0)) / 3)
+    weights = weigh(actual - scale.back(medians), ages, half_life)
+    combined = np.einsum("mh,moh->oh", weights.at(horizon), medians)
+    residuals = targets - combined
+    last = scale.back(ewma(values, 0.01)[origins])[:, None]
+    known = np.isfinite(actual)
+    losses = [
+        _mean_by_step(np.abs(actual - reference), known)
+        for reference in (scale.back(combined), scale.back(medians[names.index(SEASONAL_NAIVE)]), last)
+    ]
+    judged = int(known.any(axis=1).sum())
+    return Calibration(weights, spread_of(residuals[::-1]), judged, *losses, _coverage(residuals))
+
+
+def _coverage(residuals: FloatArray) -> FloatArray:
+    """Share of the later half's residuals under the earlier half's 95 % quantile, per step ahead; 0 when unknown."""
+    half = len(residuals) // 2
+    if half < FEW:
+        return np.zeros(residuals.shape[1])
+    limit = spread_of(residuals[:half]).offsets((0.95,), residuals.shape[1])[0]
+    later = residuals[half:]
+    return _mean_by_step((later <= limit).astype(float), np.isfinite(later))
+
+
+def _folds(length: int, horizon: int, first_step: int) -> list[tuple[int, IntArray]]:
+    """(points learned from, origins judged) of each fold; none for a history too short to split."""
+    if length < MIN_POINTS:
+        return []
+    start = length // 2
+    stride = 1 << max(0, ((length - start) // ORIGINS).bit_length() - 1)
+    origins = np.arange(start - 1, length - horizon)
+    origins = origins[(origins + first_step) % stride == 0]
+    cuts = np.linspace(start, length - horizon, FOLDS + 1).astype(int)
+    folds = []
+    for first, last in itertools.pairwise(cuts):
+        inside = origins[(origins >= first - 1) & (origins < last - 1)]
+        if len(inside):
+            folds.append((int(first), inside))
+    return folds
+
+
+def _fit(
+    member: Member, values: FloatArray, periods: tuple[int, ...], horizon: int, failures: dict[str, str]
+) -> FittedMember | None:
+    possible = tuple(period for period in periods if 2 * period <= len(values))
+    try:
+        return member.fit(values, possible, horizon)
+    except Exception as error:  # a library's failure takes one member out, not the forecast
+        failures[member.name] = f"{type(error).__name__}: {error}"
+        return None
+
+
+def _predict(
+    member: Member, fitted: FittedMember, values: FloatArray, origins: IntArray, horizon: int, failures: dict[str, str]
+) -> FloatArray:
+    try:
+        medians = fitted.predict(values, origins, horizon)
+    except Exception as error:  # as above
+        failures[member.name] = f"{type(error).__name__}: {error}"
+        return np.zeros((len(origins), horizon))
+    if not np.isfinite(medians).all():
+        failures[member.name] = "gave a value that is not finite"
+    return medians
+
+
+def _mean_by_step(table: FloatArray, known: FloatArray) -> FloatArray:
+    counts = known.sum(axis=0)
+    means = np.where(known, table, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return np.asarray(means)
+
+
+def _gain(loss: float, reference: float) -> float:
+    """1 - loss / reference; two perfect ones are equal."""
+    if reference > 1e-12:
+        return 1.0 - loss / reference
+    return 0.0 if loss <= 1e-12 else -1.0

@@ -1,0 +1,74 @@
+"""Members into one: weights by recent loss, per horizon. PURE.
+
+Weights are inverse powers of the members' losses (Bates & Granger, Operational Research Quarterly 20, 1969, with a
+higher power, as in Stock & Watson, J. Forecasting 23, 2004). A member that fails has no weight, and says why.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tidegate.shared.values import FloatArray
+
+POWER = 4.0
+"""A member with 19 % more loss than another gets half of its weight."""
+
+LEVELS = (0.5, 0.9)
+"""Quantile levels whose pinball loss is the member's loss: the middle, and the side that capacity is bought for."""
+
+BUCKETS = 6
+"""Ranges of horizons (log-spaced) with weights of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """`by_bucket` has shape (members, buckets) and sums to 1 over members; `edges` are the buckets' last horizons."""
+
+    edges: tuple[int, ...]
+    by_bucket: FloatArray
+    losses: FloatArray
+
+    def at(self, horizon: int) -> FloatArray:
+        """Weights for 1..horizon steps ahead, shape (members, horizon)."""
+        bucket = np.searchsorted(self.edges, np.arange(1, horizon + 1))
+        return self.by_bucket[:, np.minimum(bucket, len(self.edges) - 1)]
+
+
+def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights:
+    """Weights from the members' past errors (actual minus median).
+
+    `errors_rps` has shape (members, origins, horizon), NaN where there was no actual value; `ages` (origins,) in the
+    unit of `half_life`. With nothing to judge by, all weigh the same.
+    """
+    members, _, horizon = errors_rps.shape
+    edges = tuple(int(edge) for edge in np.unique(np.round(np.geomspace(1, horizon, BUCKETS))))
+    recency = 0.5 ** (ages / half_life)
+    losses = np.full((members, len(edges)), np.nan)
+    first = 0
+    for bucket, last in enumerate(edges):
+        for member in range(members):
+            losses[member, bucket] = pinball(errors_rps[member, :, first:last], recency)
+        first = last
+    known = np.isfinite(losses)
+    floor = 1e-9 + 1e-3 * (np.nanmax(losses) if known.any() else 1.0)
+    powers = np.where(known, np.maximum(losses, floor), 1.0) ** -POWER
+    mean = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in losses])
+    return Weights(edges, powers / powers.sum(axis=0), mean)
+
+
+def pinball(errors: FloatArray, recency: FloatArray) -> float:
+    """Mean pinball loss over LEVELS of errors (origins, steps) around their own quantiles; NaN with none.
+
+    At the middle the error itself counts, bias included; above it the spread around the member's own quantile.
+    """
+    known = np.isfinite(errors)
+    if not known.any():
+        return float("nan")
+    weights = np.broadcast_to(recency[:, None], errors.shape)[known]
+    flat = errors[known]
+    losses = []
+    for level in LEVELS:
+        offset = 0.0 if level == 0.5 else float(np.quantile(flat, level))
+        left = flat - offset
+        losses.append(float(np.average(np.maximum(level * left, (level - 1.0) * left), weights=weights)))
+    return float(np.mean(losses))

@@ -1,0 +1,48 @@
+"""Seasonal-naive: what was there one season ago; the last value where there is no season. Cost: nothing.
+
+Source: Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., section 5.2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.members import IntArray
+from tidegate.shared.values import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonalNaive:
+    """Repeats the last cycle of `period` steps; a gap in it is filled from the cycle before."""
+
+    period: int
+
+    def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
+        """See FittedMember."""
+        filled = _fill_from_last_cycle(values, self.period)
+        ahead = np.arange(1, horizon + 1)
+        back = self.period * -(-ahead // self.period)
+        return filled[np.maximum(origins[:, None] + ahead - back, 0)]
+
+    def season_at(self, values: FloatArray, origin: int, horizon: int) -> FloatArray:
+        """See FittedMember."""
+        return self.predict(values, np.array([origin]), horizon)[0]
+
+
+def fit(_values: FloatArray, periods: tuple[int, ...], _horizon: int) -> SeasonalNaive:
+    """Takes the first (strongest) period."""
+    return SeasonalNaive(periods[0] if periods else 1)
+
+
+def _fill_from_last_cycle(values: FloatArray, period: int) -> FloatArray:
+    rows = -(-len(values) // period)
+    table = np.full(rows * period, np.nan)
+    table[: len(values)] = values
+    table = table.reshape(rows, period)
+    known = np.isfinite(table)
+    last = np.maximum.accumulate(np.where(known, np.arange(rows)[:, None], -1), axis=0)
+    filled = np.where(last >= 0, np.take_along_axis(table, np.maximum(last, 0), axis=0), np.nan)
+    # A phase never seen before: the mean of all that is known up to there.
+    flat = filled.ravel()[: len(values)]
+    sums, counts = np.nancumsum(values), np.cumsum(np.isfinite(values))
+    return np.where(np.isfinite(flat), flat, sums / np.maximum(counts, 1))

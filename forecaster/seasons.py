@@ -1,0 +1,127 @@
+"""Season lengths, found in the series itself. PURE.
+
+Candidates are the calendar's (hour, day, week: where the history holds two of them) and the peaks of the
+autocorrelation. A candidate becomes a season only if a profile of that length, which at every moment knows the past
+alone, would have forecast better than the level did.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.smoothing import cycle_means, ewma, fill_gaps
+from tidegate.shared.values import FloatArray
+
+CALENDAR_S = (3600.0, 86_400.0, 604_800.0)
+MIN_CYCLES = 2.0
+"""Cycles that the history must hold: the second is what the first is judged by."""
+
+MAX_SEASONS = 3
+MAX_PEAKS = 6
+PEAK_CORRELATION = 0.1
+FIRST_GAIN = 0.05
+"""Share of the level's error that the first season must take away."""
+
+NEXT_GAIN = 0.02
+"""Share that any further season must take away from what the seasons before it leave."""
+
+AS_GOOD = 0.9
+"""The shortest candidate with this share of the best gain is taken: its multiples gain about as much."""
+
+HALF_LIFE_CYCLES = 4.0
+
+
+def find(values: FloatArray, step_s: float) -> tuple[int, ...]:
+    """Season lengths in steps, the strongest first; () where there is none.
+
+    `values` has shape (n,) on the modelled scale, gaps NaN.
+    """
+    if np.isfinite(values).sum() < 8:
+        return ()
+    candidates = _candidates(values, step_s)
+    found: list[int] = []
+    rest = values - float(np.nanmean(values))
+    while len(found) < MAX_SEASONS:
+        lead = max(1, (found[0] if found else 0) // 8)
+        gains = {period: _gain(rest, period, lead if found else max(1, period // 8)) for period in candidates}
+        needed = NEXT_GAIN if found else FIRST_GAIN
+        best = max(gains.values(), default=0.0)
+        if best < needed:
+            break
+        period = min(period for period, gain in gains.items() if gain >= AS_GOOD * best)
+        found.append(period)
+        rest = rest - _before(rest, period)
+        rest[:period] = np.nan  # no profile yet: what stays there is the season itself
+        candidates = [other for other in candidates if _is_another(other, found)]
+    return tuple(found)
+
+
+def _candidates(values: FloatArray, step_s: float) -> list[int]:
+    longest = int(len(values) / MIN_CYCLES)
+    calendar = [round(season / step_s) for season in CALENDAR_S if season % step_s == 0]
+    known = [period for period in calendar if 4 <= period <= longest]
+    for peak in _peaks(values, longest):
+        if all(abs(peak - period) > max(1, 0.02 * period) for period in known):
+            known.append(peak)
+    return known
+
+
+def _peaks(values: FloatArray, longest: int) -> list[int]:
+    """Lags of the highest local maxima of the autocorrelation, with the slow wander taken out."""
+    filled = fill_gaps(values)
+    known = np.isfinite(values)
+    centred = np.where(known, filled - np.linspace(*_line(filled), len(filled)), 0.0)
+    size = 1 << (2 * len(centred) - 1).bit_length()
+    power = np.abs(np.fft.rfft(centred, size)) ** 2
+    pairs = np.fft.irfft(np.abs(np.fft.rfft(known.astype(float), size)) ** 2, size)[: longest + 1]
+    products = np.fft.irfft(power, size)[: longest + 1]
+    correlation = products / np.maximum(pairs, 1.0)
+    if correlation[0] <= 1e-12:
+        return []
+    correlation = correlation / correlation[0]
+    inner = correlation[1:-1]
+    tops = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:]) & (inner > PEAK_CORRELATION))
+    # A wandering level correlates at every short lag: a season begins after the correlation has once been low.
+    low = np.flatnonzero(correlation < 0.5 * correlation[tops].max()) if len(tops) else np.array([], dtype=int)
+    tops = tops[(tops >= 4) & (tops > (low[0] if len(low) else longest))]
+    highest = tops[np.argsort(correlation[tops])[::-1][:MAX_PEAKS]]
+    return [int(lag) for lag in highest]
+
+
+def _line(filled: FloatArray) -> tuple[float, float]:
+    places = np.arange(len(filled))
+    slope, start = np.polyfit(places, filled, 1)
+    return float(start), float(start + slope * (len(filled) - 1))
+
+
+def _gain(rest: FloatArray, period: int, lead: int) -> float:
+    """Share of the level's absolute error, `lead` steps ahead, that a profile of this length takes away."""
+    if MIN_CYCLES * period > len(rest):
+        return 0.0
+    judged = np.isfinite(rest)
+    judged[: period + lead] = False
+    if not judged.any():
+        return 0.0
+    without = _level_error(rest, judged, period, lead)
+    within = _level_error(rest - _before(rest, period), judged, period, lead)
+    return 1.0 - within / without if without > 1e-12 else 0.0
+
+
+def _level_error(rest: FloatArray, judged: NDArray[np.bool_], period: int, lead: int) -> float:
+    """Mean absolute error of the better of a quick and a slow level, at the steps that are judged."""
+    losses = []
+    for half_life in (max(1.0, lead / 2), float(period)):
+        level = np.concatenate((np.zeros(lead), ewma(rest, half_life)[:-lead]))
+        losses.append(float(np.mean(np.abs(rest - np.nan_to_num(level))[judged])))
+    return min(losses)
+
+
+def _before(rest: FloatArray, period: int) -> FloatArray:
+    rows = -(-len(rest) // period)
+    means, _ = cycle_means(rest, period, HALF_LIFE_CYCLES, rows)
+    before = np.vstack((np.full((1, period), np.nan), means[:-1])).ravel()[: len(rest)]
+    return np.where(np.isfinite(before), before, 0.0)
+
+
+def _is_another(period: int, found: list[int]) -> bool:
+    """Not one of those found, nor within 2 % of one."""
+    return all(abs(period - other) > max(1, 0.02 * other) for other in found)
