@@ -1,0 +1,115 @@
+// A gRPC backend that costs next to nothing: echoes each request's messages, or answers a fixed one of N bytes.
+// `echo --listen H:P [--reply BYTES]`
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/connection.h"
+#include "engine/loop.h"
+
+namespace {
+
+using namespace tidegate;
+
+class EchoServer;
+
+class Echo final : public StreamHandler {
+ public:
+  explicit Echo(EchoServer& server) : server_(server) {}
+  void on_headers(Stream& stream, HeaderList& headers, bool end) override;
+  void on_data(Stream& stream, const uint8_t* data, size_t size) override;
+  void on_trailers(Stream&, HeaderList&) override {}
+  void on_end(Stream& stream) override;
+  void on_sent(Stream&, size_t) override {}
+  void on_close(Stream& stream, CloseCause, uint32_t) override;
+
+ private:
+  EchoServer& server_;
+  Pipe body_;
+};
+
+class EchoServer final : public ConnectionOwner {
+ public:
+  EchoServer(const char* listen, long reply)
+      : listener_(loop_, listen_on(Address::resolve(listen), 1024), [this](Fd fd) {
+          auto made = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), limits_, *this);
+          Connection* key = made.get();
+          connections_.emplace(key, std::move(made));
+        }) {
+    limits_.max_streams = 1000;
+    limits_.stream_window_bytes = limits_.connection_window_bytes = 16 * 1024 * 1024;
+    if (reply >= 0) {
+      fixed_.resize(5 + static_cast<size_t>(reply), 'x');
+      for (int i = 0; i < 4; ++i) fixed_[1 + i] = static_cast<uint8_t>(reply >> (24 - 8 * i));
+      fixed_[0] = 0;
+    }
+    headers_ = {header_view(":status", "200"), header_view("content-type", "application/grpc")};
+    trailers_ = {header_view("grpc-status", "0"), header_view("grpc-message", "")};
+    std::printf("ready %s\n", listener_.address().text().c_str());
+    std::fflush(stdout);
+  }
+  void run() { loop_.run(); }
+
+  StreamHandler& on_stream(Stream&) override {
+    if (free_.empty()) return *new Echo(*this);
+    Echo* echo = free_.back();
+    free_.pop_back();
+    return *echo;
+  }
+  void on_closed(Connection& connection, const char*) override {
+    const auto found = connections_.find(&connection);
+    loop_.retire(std::move(found->second));
+    connections_.erase(found);
+  }
+
+  std::vector<uint8_t> fixed_;
+  HeaderViews headers_, trailers_;
+  std::vector<Echo*> free_;
+
+ private:
+  Loop loop_;
+  Limits limits_;
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  Listener listener_;
+};
+
+void Echo::on_headers(Stream& stream, HeaderList&, bool end) {
+  stream.set_trailers(&server_.trailers_);
+  stream.respond(server_.headers_, &body_);
+  if (end) on_end(stream);
+}
+
+void Echo::on_data(Stream& stream, const uint8_t* data, size_t size) {
+  stream.credit(size);
+  if (!server_.fixed_.empty()) return;
+  body_.append(data, size);
+  stream.resume();
+}
+
+void Echo::on_end(Stream& stream) {
+  if (!server_.fixed_.empty()) body_.append(server_.fixed_.data(), server_.fixed_.size());
+  body_.end();
+  stream.resume();
+}
+
+void Echo::on_close(Stream&, CloseCause, uint32_t) {
+  body_.clear();
+  server_.free_.push_back(this);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* listen = "127.0.0.1:0";
+  long reply = -1;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::string(argv[i]) == "--listen") listen = argv[i + 1];
+    if (std::string(argv[i]) == "--reply") reply = std::atol(argv[i + 1]);
+  }
+  signal(SIGPIPE, SIG_IGN);
+  EchoServer server(listen, reply);
+  server.run();
+}

@@ -1,0 +1,389 @@
+#include "engine/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "engine/session.h"
+
+namespace tidegate {
+
+namespace {
+
+constexpr int kReadsPerTurn = 4;            // then others have their turn
+constexpr size_t kWriteBytes = 128 * 1024;  // frames are made for this much, then written
+constexpr uint32_t kLastStreamId = 0x7fff'ff00;
+
+// Stream objects of this thread, used again and again: their vectors keep their room.
+struct StreamPool {
+  std::vector<std::unique_ptr<Stream>> free;
+};
+thread_local StreamPool stream_pool;
+
+}  // namespace
+
+size_t Connection::state_bytes() { return sizeof(Connection); }
+
+Connection::Connection(Loop& loop, Role role, Fd fd, const Limits& limits, ConnectionOwner& owner, bool connecting)
+    : loop_(loop),
+      limits_(limits),
+      owner_(owner),
+      fd_(std::move(fd)),
+      timer_([](void* self) { static_cast<Connection*>(self)->check_time(); }, this),
+      opened_at_(loop.now()),
+      last_received_(loop.now()),
+      last_stream_(loop.now()),
+      role_(role),
+      connecting_(connecting) {
+  start_session();
+  loop_.watch(fd_.get(), *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  check_later();
+  loop_.dirty(*this);
+}
+
+Connection::~Connection() {
+  if (session_ != nullptr) nghttp2_session_del(session_);
+}
+
+void Connection::start_session() {
+  session_ = new_session(role_ == Role::server, limits_, this);
+  std::vector<nghttp2_settings_entry> settings{
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.max_streams},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits_.stream_window_bytes},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits_.max_header_bytes},
+  };
+  // Without the priority tree of RFC 7540 (deprecated by RFC 9113 §5.3) a stream costs less.
+  if (role_ == Role::server)
+    settings.push_back({NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1});
+  else
+    settings[0] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<int32_t>(limits_.connection_window_bytes));
+}
+
+void Connection::on_io(uint32_t events) {
+  if (!fd_) return;
+  if (connecting_) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
+    const int error = connect_error(fd_);
+    if (error != 0) return close(std::strerror(error));
+    connected();
+  }
+  if (events & EPOLLOUT) loop_.dirty(*this);
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) receive(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+}
+
+void Connection::connected() {
+  connecting_ = false;
+  last_received_ = loop_.now();
+  loop_.dirty(*this);
+}
+
+void Connection::receive(bool to_the_end) {
+  loop_.dirty(*this);
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const ssize_t got = recv(fd_.get(), loop_.read_buffer(), Loop::kReadBufferBytes, 0);
+    if (got == 0) return close(why_);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) close(std::strerror(errno));
+      return;
+    }
+    last_received_ = loop_.now();
+    if (failing_) continue;  // what comes after our GOAWAY is read and forgotten, so that the peer gets to read it
+    const ssize_t used = nghttp2_session_mem_recv(session_, loop_.read_buffer(), static_cast<size_t>(got));
+    if (used < 0) {
+      if (used == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return fail(NGHTTP2_PROTOCOL_ERROR, "not HTTP/2");
+      const bool flood = used == NGHTTP2_ERR_FLOODED;
+      return fail(flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(used)));
+    }
+    if (headers_since_ != 0) check_later();
+    if (static_cast<size_t>(got) < Loop::kReadBufferBytes && !to_the_end) return;  // edge-triggered: the rest rings again
+  }
+  loop_.again(*this);
+}
+
+// Hands what is pending to the socket; false when it takes no more now (or is gone).
+bool Connection::write_pending() {
+  while (pending_at_ < pending_.size()) {
+    const ssize_t sent = send(fd_.get(), pending_.data() + pending_at_, pending_.size() - pending_at_, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) close(std::strerror(errno));
+      return false;
+    }
+    pending_at_ += static_cast<size_t>(sent);
+  }
+  pending_at_ = 0;
+  pending_.clear();
+  return true;
+}
+
+void Connection::flush() {
+  if (!fd_ || connecting_ || lingering_) return;
+  if (!pending_.empty() && !write_pending()) return;
+  WriteBuffer& out = write_buffer();
+  for (;;) {
+    out.clear();
+    bool more = true;
+    while (out.size() < kWriteBytes) {
+      const uint8_t* bytes = nullptr;
+      const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
+      if (size < 0) return fail(NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(size)));
+      if (size == 0) {
+        more = false;
+        break;
+      }
+      out.append(bytes, static_cast<size_t>(size));
+    }
+    if (out.size() == 0) break;
+    ssize_t sent;
+    do sent = send(fd_.get(), out.data(), out.size(), MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return close(std::strerror(errno));
+      sent = 0;
+    }
+    if (static_cast<size_t>(sent) < out.size()) {
+      pending_.assign(out.data() + sent, out.data() + out.size());
+      return;  // EPOLLOUT calls again
+    }
+    if (!more) break;
+  }
+  if (failing_) return linger();
+  const bool done = nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+  if (done && (!shutting_down_ || shutdown_final_)) close(why_);
+}
+
+// Everything is said. A peer that still sends would get a TCP reset in place of our GOAWAY if we closed the socket with
+// its bytes unread; so we stop writing, and read on for a while.
+void Connection::linger() {
+  if (lingering_) return;
+  if (streams_ == 0 && role_ == Role::client) return close(why_);
+  lingering_ = true;
+  lose_streams(CloseCause::lost);
+  ::shutdown(fd_.get(), SHUT_WR);
+  loop_.arm(timer_, loop_.now() + kSecond);
+}
+
+void Connection::lose_streams(CloseCause cause) {
+  while (first_ != nullptr) drop_stream(*first_, cause, NGHTTP2_INTERNAL_ERROR);
+}
+
+void Connection::shutdown() {
+  if (!fd_ || shutting_down_) return;
+  shutting_down_ = true;
+  why_ = "shut down";
+  if (role_ == Role::client || connecting_) {
+    going_away_ = shutdown_final_ = true;
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+    if (streams_ == 0) fail(NGHTTP2_NO_ERROR, why_);
+  } else {
+    // RFC 9113 §6.8: first a GOAWAY that still allows all streams, then, a round trip later, the one that counts.
+    nghttp2_submit_shutdown_notice(session_);
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kShutdownPing);
+    check_later();
+  }
+  loop_.dirty(*this);
+}
+
+// The GOAWAY that counts: streams up to the last that we have seen are served, later ones were never begun.
+void Connection::finish_shutdown() {
+  if (!shutting_down_ || shutdown_final_) return;
+  shutdown_final_ = true;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                        NGHTTP2_NO_ERROR, nullptr, 0);
+  loop_.dirty(*this);
+}
+
+void Connection::fail(uint32_t error_code, const char* why) {
+  if (!fd_ || failing_) return;
+  failing_ = true;
+  why_ = why;
+  const auto* debug = reinterpret_cast<const uint8_t*>(why);
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), error_code,
+                        error_code == NGHTTP2_NO_ERROR ? nullptr : debug,
+                        error_code == NGHTTP2_NO_ERROR ? 0 : std::strlen(why));
+  loop_.dirty(*this);
+}
+
+void Connection::close(const char* why) {
+  if (!fd_) return;
+  const bool never = connecting_;
+  if (role_ == Role::client && why == why_ && !shutting_down_ && !failing_) why = "connection closed by the peer";
+  loop_.unwatch(fd_.get());
+  loop_.forget(*this);
+  fd_.reset();
+  timer_.cancel();
+  lose_streams(never ? CloseCause::connecting : CloseCause::lost);
+  owner_.on_closed(*this, why);
+}
+
+// One timer does all that a connection must watch. It is not moved when something happens: it looks, and sleeps on.
+void Connection::check_later() {
+  Nanos next = last_received_ + seconds(ping_sent_ != 0 ? limits_.keepalive_timeout_s : limits_.keepalive_s);
+  if (ping_sent_ != 0) next = ping_sent_ + seconds(limits_.keepalive_timeout_s);
+  if (!handshaken_) next = std::min(next, opened_at_ + seconds(limits_.handshake_s));
+  if (headers_since_ != 0) next = std::min(next, headers_since_ + seconds(limits_.headers_s));
+  next = std::min(next, (streams_ == 0 ? last_stream_ : loop_.now()) + seconds(limits_.idle_s));
+  if (shutting_down_ && !shutdown_final_) next = std::min(next, loop_.now() + kSecond);
+  loop_.arm(timer_, next);
+}
+
+void Connection::check_time() {
+  const Nanos now = loop_.now();
+  if (failing_) return close(why_);
+  if (!handshaken_ && now >= opened_at_ + seconds(limits_.handshake_s))
+    return connecting_ ? close("connect timed out") : fail(NGHTTP2_SETTINGS_TIMEOUT, "no SETTINGS in time");
+  if (headers_since_ != 0 && now >= headers_since_ + seconds(limits_.headers_s))
+    return fail(NGHTTP2_ENHANCE_YOUR_CALM, "headers too slow");
+  if (ping_sent_ != 0 && now >= ping_sent_ + seconds(limits_.keepalive_timeout_s))
+    return close("keepalive ping not answered");
+  if (shutting_down_) finish_shutdown();
+  if (streams_ == 0 && handshaken_ && now >= last_stream_ + seconds(limits_.idle_s)) shutdown();
+  if (ping_sent_ == 0 && handshaken_ && now >= last_received_ + seconds(limits_.keepalive_s)) {
+    ping_sent_ = now;
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    loop_.dirty(*this);
+  }
+  check_later();
+}
+
+Stream* Connection::add_stream(int32_t id) {
+  std::unique_ptr<Stream> stream;
+  if (!stream_pool.free.empty()) {
+    stream = std::move(stream_pool.free.back());
+    stream_pool.free.pop_back();
+  } else {
+    stream = std::make_unique<Stream>();
+  }
+  stream->connection_ = this;
+  stream->id_ = id;
+  stream->opened_at_ = loop_.now();
+  stream->next_ = first_;
+  if (first_ != nullptr) first_->previous_ = stream.get();
+  first_ = stream.get();
+  ++streams_;
+  return stream.release();
+}
+
+void Connection::drop_stream(Stream& stream, CloseCause cause, uint32_t error_code) {
+  (stream.previous_ != nullptr ? stream.previous_->next_ : first_) = stream.next_;
+  if (stream.next_ != nullptr) stream.next_->previous_ = stream.previous_;
+  --streams_;
+  last_stream_ = loop_.now();
+  if (fd_ && stream.uncredited_ > 0) stream.credit(stream.uncredited_);
+  std::unique_ptr<Stream> owned(&stream);
+  if (stream.handler_ != nullptr) stream.handler_->on_close(stream, cause, error_code);
+  HeaderList kept(std::move(stream.incoming_));
+  kept.clear();
+  stream = Stream();
+  stream.incoming_.swap(kept);
+  if (stream_pool.free.size() < 4096) stream_pool.free.push_back(std::move(owned));
+  if (streams_ == 0 && fd_) {
+    if (shutting_down_ && role_ == Role::client) fail(NGHTTP2_NO_ERROR, why_);
+    else if (going_away_) loop_.dirty(*this);
+  }
+}
+
+Stream* Connection::find(int32_t id) const {
+  for (Stream* stream = first_; stream != nullptr; stream = stream->next_)
+    if (stream->id_ == id) return stream;
+  return nullptr;
+}
+
+Stream* Connection::open(const HeaderViews& headers, Pipe* body, StreamHandler& handler) {
+  if (!usable()) return nullptr;
+  Stream* stream = add_stream(0);
+  stream->body_ = body;
+  const int32_t id = submit_request(session_, *stream, headers, body != nullptr);
+  if (id < 0) {
+    drop_stream(*stream, CloseCause::not_sent, NGHTTP2_NO_ERROR);
+    going_away_ = true;
+    owner_.on_going_away(*this);
+    return nullptr;
+  }
+  stream->id_ = id;
+  stream->handler_ = &handler;
+  if (static_cast<uint32_t>(id) > kLastStreamId) {  // numbers run out: the next requests need a new connection
+    going_away_ = true;
+    owner_.on_going_away(*this);
+  }
+  loop_.dirty(*this);
+  return stream;
+}
+
+void Connection::received(Stream& stream, size_t size) {
+  stream.uncredited_ += size;
+  buffered_ += size;
+  // A connection's own credit is returned at once, so that one slow stream doesn't stop the others; only when a
+  // connection has filled its share of memory must it wait until something is passed on.
+  if (buffered_ <= limits_.connection_buffer_bytes)
+    nghttp2_session_consume_connection(session_, size);
+  else
+    withheld_ += size;
+}
+
+void Stream::credit(size_t size) {
+  Connection& connection = *connection_;
+  size = std::min(size, uncredited_);
+  uncredited_ -= size;
+  connection.buffered_ -= size;
+  nghttp2_session_consume_stream(connection.session_, id_, size);
+  if (connection.withheld_ > 0 && connection.buffered_ <= connection.limits_.connection_buffer_bytes) {
+    nghttp2_session_consume_connection(connection.session_, connection.withheld_);
+    connection.withheld_ = 0;
+  }
+  connection.loop_.dirty(connection);
+}
+
+void Stream::respond(const HeaderViews& headers, Pipe* body) {
+  body_ = body;
+  submit_response(connection_->session_, *this, headers, body != nullptr);
+  connection_->loop_.dirty(*connection_);
+}
+
+void Stream::resume() {
+  if (!deferred_) return;
+  deferred_ = false;
+  nghttp2_session_resume_data(connection_->session_, id_);
+  connection_->loop_.dirty(*connection_);
+}
+
+void Stream::reset(uint32_t error_code) {
+  static Pipe nothing;  // neither bytes nor an end: the pipe may go to another stream from now on
+  body_ = &nothing;
+  reset_by_us_ = true;
+  nghttp2_submit_rst_stream(connection_->session_, NGHTTP2_FLAG_NONE, id_, error_code);
+  connection_->loop_.dirty(*connection_);
+}
+
+Listener::Listener(Loop& loop, Fd fd, Accepted accepted)
+    : loop_(loop),
+      fd_(std::move(fd)),
+      accepted_(std::move(accepted)),
+      retry_([](void* self) { static_cast<Listener*>(self)->on_io(EPOLLIN); }, this) {
+  loop_.watch(fd_.get(), *this, EPOLLIN | EPOLLET);
+}
+
+Listener::~Listener() {
+  loop_.unwatch(fd_.get());
+  loop_.forget(*this);
+}
+
+void Listener::on_io(uint32_t) {
+  for (int accepted = 0; accepted < 64; ++accepted) {
+    Fd fd = accept_from(fd_);
+    if (fd) {
+      accepted_(std::move(fd));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+      return loop_.arm(retry_, loop_.now() + 100 * kMillisecond);  // descriptors ran out: look again when some ended
+    }
+  }
+  loop_.again(*this);
+}
+
+}  // namespace tidegate

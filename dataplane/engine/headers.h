@@ -1,0 +1,87 @@
+// A header block as it was received: references into nghttp2's own reference-counted buffers, so that passing a header
+// on copies neither name nor value.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tidegate {
+
+using HeaderViews = std::vector<nghttp2_nv>;
+
+class HeaderList {
+ public:
+  HeaderList() = default;
+  HeaderList(HeaderList&& other) noexcept : entries_(std::move(other.entries_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  HeaderList& operator=(HeaderList&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~HeaderList() { clear(); }
+
+  void add(nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t flags) {
+    nghttp2_rcbuf_incref(name);
+    nghttp2_rcbuf_incref(value);
+    entries_.push_back({name, value, flags});
+    bytes_ += view(name).size() + view(value).size() + 32;
+  }
+  void swap(HeaderList& other) noexcept {
+    entries_.swap(other.entries_);
+    std::swap(bytes_, other.bytes_);
+  }
+  void clear() {
+    for (const Entry& entry : entries_) {
+      nghttp2_rcbuf_decref(entry.name);
+      nghttp2_rcbuf_decref(entry.value);
+    }
+    entries_.clear();
+    bytes_ = 0;
+  }
+
+  size_t size() const { return entries_.size(); }
+  // As RFC 9113 §6.5.2 counts: names, values and 32 for each.
+  size_t bytes() const { return bytes_; }
+  std::string_view name(size_t i) const { return view(entries_[i].name); }
+  std::string_view value(size_t i) const { return view(entries_[i].value); }
+  // The first value; empty when absent.
+  std::string_view find(std::string_view name) const {
+    for (const Entry& entry : entries_)
+      if (view(entry.name) == name) return view(entry.value);
+    return {};
+  }
+  // Entry `i` to be sent on; valid while this list lives.
+  nghttp2_nv pass(size_t i) const {
+    const nghttp2_vec n = nghttp2_rcbuf_get_buf(entries_[i].name), v = nghttp2_rcbuf_get_buf(entries_[i].value);
+    const auto flags = static_cast<uint8_t>((entries_[i].flags & NGHTTP2_NV_FLAG_NO_INDEX) |
+                                            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+    return {n.base, v.base, n.len, v.len, flags};
+  }
+
+ private:
+  struct Entry {
+    nghttp2_rcbuf* name;
+    nghttp2_rcbuf* value;
+    uint8_t flags;
+  };
+
+  static std::string_view view(nghttp2_rcbuf* buffer) {
+    const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
+    return {reinterpret_cast<const char*>(bytes.base), bytes.len};
+  }
+
+  std::vector<Entry> entries_;
+  size_t bytes_ = 0;
+};
+
+// A header of our own. Both must outlive the sending; string literals do.
+inline nghttp2_nv header_view(std::string_view name, std::string_view value, uint8_t flags = NGHTTP2_NV_FLAG_NONE) {
+  auto bytes = [](std::string_view text) { return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data())); };
+  const auto all = static_cast<uint8_t>(flags | NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+  return {bytes(name), bytes(value), name.size(), value.size(), all};
+}
+
+}  // namespace tidegate
