@@ -15,7 +15,10 @@ STAMP := $(VENV)/.set-up
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+# What the extension is built from: a change builds it again.
+NATIVE := $(wildcard dataplane/CMakeLists.txt dataplane/engine/* dataplane/grpc/* dataplane/proxy/* dataplane/bindings/*)
+
+$(STAMP): pyproject.toml constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Tidegate needs Python 3.11 or newer; {sys.executable} is {v.major}.{v.minor}. Say which with: make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'

@@ -87,7 +87,6 @@ struct WorkerStats {
   uint64_t connections = 0;          // of clients, now
   uint64_t accepted = 0;
   uint64_t bytes_in_flight = 0;      // body bytes kept by exchanges
-  uint64_t retry_bytes = 0;          // of them, only to be sent again
   std::vector<std::pair<std::string, ModelStats>> models;
   std::vector<std::pair<std::string, BackendStats>> backends;
 };
