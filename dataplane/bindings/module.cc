@@ -44,7 +44,6 @@ void bind_limits(nb::module_& m) {
       .def_rw("priorities_per_s", &Limits::priorities_per_s)
       .def_rw("window_updates_per_s", &Limits::window_updates_per_s)
       .def_rw("empty_data_per_s", &Limits::empty_data_per_s)
-      .def_rw("unknown_frames_per_s", &Limits::unknown_frames_per_s)
       .def_rw("fast_resets_per_s", &Limits::fast_resets_per_s)
       .def_rw("errors_per_s", &Limits::errors_per_s)
       .def_rw("max_outbound_control", &Limits::max_outbound_control)

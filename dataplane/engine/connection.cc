@@ -92,10 +92,13 @@ void Connection::receive(bool to_the_end) {
     }
     last_received_ = loop_.now();
     if (failing_) continue;  // what comes after our GOAWAY is read and forgotten, so that the peer gets to read it
+    in_session_ = true;
     const ssize_t used = nghttp2_session_mem_recv(session_, loop_.read_buffer(), static_cast<size_t>(got));
+    in_session_ = false;
+    if (aborting_) return close(why_);
     if (used < 0) {
       if (used == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return fail(NGHTTP2_PROTOCOL_ERROR, "not HTTP/2");
-      const bool flood = used == NGHTTP2_ERR_FLOODED;
+      const bool flood = used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
       return fail(flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(used)));
     }
     if (headers_since_ != 0) check_later();
@@ -121,7 +124,9 @@ bool Connection::write_pending() {
 }
 
 void Connection::flush() {
-  if (!fd_ || connecting_ || lingering_) return;
+  if (!fd_ || lingering_) return;
+  if (aborting_) return close(why_);
+  if (connecting_) return;
   if (!pending_.empty() && !write_pending()) return;
   WriteBuffer& out = write_buffer();
   for (;;) {
@@ -129,7 +134,10 @@ void Connection::flush() {
     bool more = true;
     while (out.size() < kWriteBytes) {
       const uint8_t* bytes = nullptr;
+      in_session_ = true;
       const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
+      in_session_ = false;
+      if (aborting_) return close(why_);
       if (size < 0) return fail(NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(size)));
       if (size == 0) {
         more = false;
@@ -208,6 +216,13 @@ void Connection::fail(uint32_t error_code, const char* why) {
   loop_.dirty(*this);
 }
 
+void Connection::abort(const char* why) {
+  if (!in_session_) return close(why);
+  aborting_ = true;
+  why_ = why;
+  loop_.dirty(*this);
+}
+
 void Connection::close(const char* why) {
   if (!fd_) return;
   const bool never = connecting_;
@@ -274,6 +289,7 @@ void Connection::drop_stream(Stream& stream, CloseCause cause, uint32_t error_co
   --streams_;
   last_stream_ = loop_.now();
   if (fd_ && stream.uncredited_ > 0) stream.credit(stream.uncredited_);
+  if (stream.id_ != 0) nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
   std::unique_ptr<Stream> owned(&stream);
   if (stream.handler_ != nullptr) stream.handler_->on_close(stream, cause, error_code);
   HeaderList kept(std::move(stream.incoming_));

@@ -56,7 +56,7 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   // Ends it now: GOAWAY with the error, all streams lost.
   void fail(uint32_t error_code, const char* why);
   // Ends it at once, without a word to the peer.
-  void abort(const char* why) { close(why); }
+  void abort(const char* why);
 
   size_t streams() const { return streams_; }
   Loop& loop() { return loop_; }
@@ -115,6 +115,8 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   bool shutdown_final_ = false;
   bool failing_ = false;
   bool lingering_ = false;
+  bool in_session_ = false;  // nghttp2 is at work: its streams must stay until it has ended
+  bool aborting_ = false;
   const char* why_ = "closed by the peer";
 };
 

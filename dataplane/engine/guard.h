@@ -30,7 +30,6 @@ class Guard {
   uint32_t priorities_ = 0;
   uint32_t window_updates_ = 0;
   uint32_t empty_data_ = 0;
-  uint32_t unknown_ = 0;
   uint32_t fast_resets_ = 0;
   uint32_t errors_ = 0;
   uint32_t ping_strikes_ = 0;

@@ -28,7 +28,6 @@ struct Limits {
   uint32_t priorities_per_s = 2000;
   uint32_t window_updates_per_s = 2000;       // and 10 for each DATA frame that we send
   uint32_t empty_data_per_s = 200;            // DATA frames without a byte that don't end a stream
-  uint32_t unknown_frames_per_s = 100;
   uint32_t fast_resets_per_s = 500;           // streams that the peer opens and resets within a second (CVE-2023-44487)
   uint32_t errors_per_s = 500;                // streams that we had to reset for the peer's fault
   uint32_t max_outbound_control = 1000;       // answers to SETTINGS and PING that the peer does not read

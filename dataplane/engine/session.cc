@@ -155,7 +155,6 @@ struct Callbacks {
     CloseCause cause = CloseCause::reset;
     if (error_code == NGHTTP2_NO_ERROR && stream->ended_) cause = CloseCause::finished;
     if (error_code == NGHTTP2_REFUSED_STREAM && !stream->reset_by_us_) cause = CloseCause::refused;
-    nghttp2_session_set_stream_user_data(session, id, nullptr);
     self(user).drop_stream(*stream, cause, error_code);
     return 0;
   }
@@ -180,13 +179,12 @@ struct Callbacks {
     return 0;
   }
 
-  static int on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user) {
+  static int on_frame_not_send(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
     Connection& c = self(user);
     Stream* stream = c.find(frame->hd.stream_id);
     if (stream == nullptr) return 0;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, nullptr);
       c.drop_stream(*stream, stream->reset_by_us_ ? CloseCause::reset : CloseCause::not_sent, NGHTTP2_NO_ERROR);
     } else if (error != NGHTTP2_ERR_STREAM_CLOSED && error != NGHTTP2_ERR_STREAM_CLOSING) {
       stream->reset(NGHTTP2_INTERNAL_ERROR);  // a header block that can't be sent

@@ -13,7 +13,7 @@
 
 namespace tidegate {
 
-constexpr size_t kPickChunk = 64;
+constexpr size_t kPickChunk = 64;  // most candidates in one
 
 inline uint64_t score_of(uint64_t word) {
   return static_cast<uint64_t>(static_cast<uint32_t>(word) + uint64_t{1}) * (word >> 32);
@@ -30,6 +30,7 @@ Slot pick(const Scoreboard& board, const std::vector<Slot>& candidates, const st
   const size_t count = candidates.size();
   if (count == 0) return kNoSlot;
   const size_t chunks = (count + kPickChunk - 1) / kPickChunk;
+  const size_t size = (count + chunks - 1) / chunks;  // equal ones, so that each candidate is met as often
   const auto score_at = [&](size_t i) { return score_of(board.word(candidates[i])); };
   const auto left_out = [&](Slot slot) { return std::find(tried.begin(), tried.end(), slot) != tried.end(); };
 
@@ -39,7 +40,7 @@ Slot pick(const Scoreboard& board, const std::vector<Slot>& candidates, const st
   const size_t first = chunks > 1 ? random(static_cast<uint32_t>(chunks)) : 0;
   for (size_t turn = 0; turn < chunks; ++turn) {
     const size_t chunk = first + turn < chunks ? first + turn : first + turn - chunks;
-    const size_t begin = chunk * kPickChunk, end = std::min(begin + kPickChunk, count);
+    const size_t begin = chunk * size, end = std::min(begin + size, count);
     uint64_t least = UINT64_MAX;
     uint32_t equal = 0;
     for (size_t i = begin; i < end; ++i) {
@@ -57,7 +58,7 @@ Slot pick(const Scoreboard& board, const std::vector<Slot>& candidates, const st
   if (best_chunk == chunks) return kNoSlot;
 
   // Other workers may have changed the counts since; the least of the chunk as it is now is taken.
-  const size_t begin = best_chunk * kPickChunk, end = std::min(begin + kPickChunk, count);
+  const size_t begin = best_chunk * size, end = std::min(begin + size, count);
   Slot winner = kNoSlot;
   best = UINT64_MAX;
   ties = 0;

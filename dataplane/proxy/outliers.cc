@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace tidegate {
 
@@ -28,6 +29,7 @@ void Outliers::ready(BackendHealth& backend, double weight, double warm_s, Nanos
   }
   backend.weight_ = std::max(weight, 1e-3);
   backend.warm_for_ = seconds(warm_s);
+  backend.warming_ = warm_s > 0;
   price(backend, now);
 }
 
@@ -126,7 +128,7 @@ void Outliers::tick(Nanos now) {
     }
     const double forgive = std::exp2(-passed_s / settings_.forgive_s);
     for (BackendHealth* backend : in_use_) {
-      const bool warming = now - backend->warm_since_ < backend->warm_for_ + kSecond;
+      const bool warming = std::exchange(backend->warming_, now - backend->warm_since_ < backend->warm_for_);
       if (backend->ejected_until_ != 0 && now >= backend->ejected_until_) {
         backend->ejected_until_ = 0;
         --ejected_;

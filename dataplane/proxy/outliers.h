@@ -51,6 +51,7 @@ class BackendHealth {
   Nanos ejected_until_ = 0;  // 0: not ejected
   Nanos warm_since_ = 0;
   Nanos warm_for_ = 0;
+  bool warming_ = false;
   uint64_t seen_succeeded_ = 0;  // at the last interval
   uint64_t seen_failed_ = 0;
 };
