@@ -74,9 +74,9 @@ int Loop::timeout_ms() const {
   return left <= 0 ? 0 : static_cast<int>(std::min<Nanos>((left + kMillisecond - 1) / kMillisecond, 60'000));
 }
 
-void Loop::turn() {
+void Loop::turn(bool wait) {
   epoll_event events[256];
-  const int count = epoll_wait(epoll_.get(), events, 256, timeout_ms());
+  const int count = epoll_wait(epoll_.get(), events, 256, wait ? timeout_ms() : 0);
   tick();
   std::vector<IoHandler*> again;
   again.swap(again_);

@@ -52,8 +52,10 @@ class Loop {
 
   Loop();
 
-  // Until stop(); in the calling thread.
+  // Turns until stop(); in the calling thread.
   void run();
+  // One turn. `wait`: sleeps until there is something to do.
+  void turn(bool wait = true);
   void stop();                            // from any thread
   void post(std::function<void()> task);  // from any thread
 
@@ -79,7 +81,6 @@ class Loop {
   uint8_t* read_buffer() { return read_buffer_.get(); }
 
  private:
-  void turn();
   void tick();
   void run_tasks();
   void flush_all();

@@ -19,11 +19,23 @@ inline uint64_t score_of(uint64_t word) {
   return static_cast<uint64_t>(static_cast<uint32_t>(word) + uint64_t{1}) * (word >> 32);
 }
 
+// The least score of candidates[begin, end). Four minima at once: a scan is bound by the length of its chain of
+// comparisons, not by memory.
+inline uint64_t least_score(const Scoreboard& board, const Slot* candidates, size_t begin, size_t end) {
+  uint64_t least[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  size_t i = begin;
+  for (; i + 4 <= end; i += 4)
+    for (size_t lane = 0; lane < 4; ++lane)
+      least[lane] = std::min(least[lane], score_of(board.word(candidates[i + lane])));
+  for (; i < end; ++i) least[0] = std::min(least[0], score_of(board.word(candidates[i])));
+  return std::min(std::min(least[0], least[1]), std::min(least[2], least[3]));
+}
+
 // `random(n)` is uniform in [0, n). `tried` are slots to leave out. kNoSlot when no candidate is left.
 //
-// One pass: it goes over chunks of candidates and remembers only the best chunk, in which the winner is then found, so
-// that ties cost a random number per chunk and not one per backend. Beyond one chunk it starts anywhere and stops at
-// the first chunk with an idle backend of full weight, which nothing can beat.
+// One pass: it goes over chunks of candidates and remembers only the best chunk (any of equal ones), in which the winner
+// is then found, so that ties cost a random number per chunk and not one per backend. Beyond one chunk it starts
+// anywhere and stops at the first chunk with an idle backend of full weight, which nothing can beat.
 template <typename Random>
 Slot pick(const Scoreboard& board, const std::vector<Slot>& candidates, const std::vector<Slot>& tried,
           Random&& random) {
@@ -32,26 +44,26 @@ Slot pick(const Scoreboard& board, const std::vector<Slot>& candidates, const st
   const size_t chunks = (count + kPickChunk - 1) / kPickChunk;
   const size_t size = (count + chunks - 1) / chunks;  // equal ones, so that each candidate is met as often
   const auto score_at = [&](size_t i) { return score_of(board.word(candidates[i])); };
-  const auto left_out = [&](Slot slot) { return std::find(tried.begin(), tried.end(), slot) != tried.end(); };
+  const auto left_out = [&](size_t i) { return std::find(tried.begin(), tried.end(), candidates[i]) != tried.end(); };
+  const auto least_untried = [&](size_t begin, size_t end) {
+    uint64_t least = UINT64_MAX;
+    for (size_t i = begin; i < end; ++i)
+      if (!left_out(i)) least = std::min(least, score_at(i));
+    return least;
+  };
 
-  size_t best_chunk = chunks;
+  size_t best_chunk = chunks == 1 ? 0 : chunks;
   uint64_t best = UINT64_MAX;
   uint32_t ties = 0;
   const size_t first = chunks > 1 ? random(static_cast<uint32_t>(chunks)) : 0;
-  for (size_t turn = 0; turn < chunks; ++turn) {
+  for (size_t turn = 0; chunks > 1 && turn < chunks; ++turn) {
     const size_t chunk = first + turn < chunks ? first + turn : first + turn - chunks;
     const size_t begin = chunk * size, end = std::min(begin + size, count);
-    uint64_t least = UINT64_MAX;
-    uint32_t equal = 0;
-    for (size_t i = begin; i < end; ++i) {
-      if (!tried.empty() && left_out(candidates[i])) continue;
-      const uint64_t score = score_at(i);
-      equal = score < least ? 1 : equal + (score == least);
-      least = std::min(score, least);
-    }
-    if (equal == 0 || least > best) continue;
-    ties = least < best ? equal : ties + equal;
-    if (least < best || random(ties) < equal) best_chunk = chunk;
+    const uint64_t least =
+        tried.empty() ? least_score(board, candidates.data(), begin, end) : least_untried(begin, end);
+    if (least == UINT64_MAX || least > best) continue;
+    ties = least < best ? 1 : ties + 1;
+    if (ties == 1 || random(ties) == 0) best_chunk = chunk;
     best = least;
     if (best <= Scoreboard::kUnit) break;
   }
@@ -63,7 +75,7 @@ Slot pick(const Scoreboard& board, const std::vector<Slot>& candidates, const st
   best = UINT64_MAX;
   ties = 0;
   for (size_t i = begin; i < end; ++i) {
-    if (!tried.empty() && left_out(candidates[i])) continue;
+    if (!tried.empty() && left_out(i)) continue;
     const uint64_t score = score_at(i);
     if (score > best) continue;
     ties = score < best ? 1 : ties + 1;

@@ -21,12 +21,14 @@ Worker::Worker(Shared& shared, uint64_t seed)
 Worker::~Worker() = default;
 
 void Worker::listen(Fd socket) {
-  listener_ = std::make_unique<Listener>(loop_, std::move(socket), [this](Fd fd) {
-    ++counts_.accepted;
-    auto client = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), shared_.client_limits, *this);
-    Connection* key = client.get();
-    clients_.emplace(key, std::move(client));
-  });
+  listener_ = std::make_unique<Listener>(loop_, std::move(socket), [this](Fd fd) { accept(std::move(fd)); });
+}
+
+void Worker::accept(Fd fd) {
+  ++counts_.accepted;
+  auto client = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), shared_.client_limits, *this);
+  Connection* key = client.get();
+  clients_.emplace(key, std::move(client));
 }
 
 void Worker::keep_time() {

@@ -48,6 +48,8 @@ class Worker final : public ConnectionOwner {
 
   // Before the thread starts, or in it.
   void listen(Fd socket);
+  // A client's connection.
+  void accept(Fd fd);
   void follow(std::shared_ptr<const Policy> policy);
   // The worker that keeps time for what is shared.
   void keep_time();

@@ -337,15 +337,34 @@ TEST_CASE("a client that doesn't read holds its backend back, not our memory") {
   CHECK(plane.at_rest());
 }
 
-TEST_CASE("a replica that fails fast does not attract, and is ejected") {
+TEST_CASE("a replica that fails fast does not attract") {
   BackendServer bad({Kind::status, "13", 0, {}, ""}), good;
   Plane plane(policy_for({bad.address(), good.address()}));
   Client client(plane.address());
   for (int i = 0; i < 200; ++i) client.call(kInfer, request_for("m"));
   CHECK(bad.count() < 20);
-  bool ejected = false;
-  for (const Event& event : plane.events()) ejected |= event.kind == Event::Kind::ejected && event.backend == bad.address();
-  CHECK(ejected);
+}
+
+TEST_CASE("a replica that only fails is ejected, and Python is told") {
+  BackendServer bad({Kind::status, "13", 0, {}, ""}), busy({Kind::hang, "", 0, {}, ""});
+  Plane plane(policy_for({busy.address()}));
+  Client client(plane.address());
+  std::vector<std::shared_ptr<Call>> calls;
+  for (int i = 0; i < 40; ++i) {
+    calls.push_back(client.begin(kInfer));
+    calls.back()->send(request_for("m"));
+  }
+  CHECK(eventually([&] { return plane.outstanding() == 40; }));
+  plane.apply(policy_for({busy.address(), bad.address()}));
+  for (int i = 0; i < 5; ++i) CHECK(client.call(kInfer, request_for("m")).status() == "13");
+  auto last = client.begin(kInfer);
+  last->send(request_for("m"));
+  CHECK(eventually([&] { return plane.outstanding() == 41; }));
+  CHECK(bad.count() == 5);
+  std::vector<std::string> ejected;
+  for (const Event& event : plane.events())
+    if (event.kind == Event::Kind::ejected) ejected.push_back(event.backend);
+  CHECK(ejected == std::vector<std::string>{bad.address()});
 }
 
 TEST_CASE("GOAWAY loses nothing") {
