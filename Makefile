@@ -3,6 +3,8 @@
 #   make demo    the main job: real models, a forecast, replicas started before the spike (TRACE=FILE.csv: your own)
 #   make test    every test
 #   make check   style, types, import contracts, generated stubs
+#   make check-native   the data plane's own tests under AddressSanitizer + UBSan and under ThreadSanitizer
+#   make fuzz    each of the data plane's fuzz harnesses for FUZZ_S seconds (600), from the committed corpus
 #   make proto   regenerate protos/*_pb2*
 #   make bench   the benchmarks (minutes; results are printed and recorded in benchmarks/results)
 
@@ -11,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 
-.PHONY: setup proto check test bench demo clean
+.PHONY: setup proto check check-native fuzz test bench demo clean
 
 setup: $(STAMP)
 
@@ -37,6 +39,23 @@ check: setup
 	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && $(call PROTOC,"$$generated") \
 		&& for file in "$$generated"/protos/*; do diff -u "protos/$$(basename "$$file")" "$$file" \
 		|| { echo "protos/$$(basename "$$file") is not what its .proto makes: run 'make proto'" >&2; exit 1; }; done
+
+# The data plane's tests never load Python; each sanitizer has a build of its own (Debian: libnghttp2-dev doctest-dev).
+check-native:
+	@for sanitizer in address,undefined thread; do \
+		cmake -S dataplane -B build/native-$$sanitizer -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' \
+			-DTIDEGATE_SANITIZE=$$sanitizer >/dev/null \
+		&& cmake --build build/native-$$sanitizer -j2 \
+		&& ctest --test-dir build/native-$$sanitizer --output-on-failure || exit 1; \
+	done
+
+FUZZ_S ?= 600
+fuzz:
+	cmake -S dataplane -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' \
+		-DTIDEGATE_TESTS=OFF -DTIDEGATE_FUZZ=ON -DTIDEGATE_SANITIZE=address,undefined,fuzzer-no-link >/dev/null
+	cmake --build build/fuzz -j2
+	@for harness in headers model_name wire; do mkdir -p build/fuzz/found/$$harness && build/fuzz/fuzz_$$harness \
+		-max_total_time=$(FUZZ_S) -max_len=4096 build/fuzz/found/$$harness dataplane/fuzz/corpus/$$harness || exit 1; done
 
 test: setup
 	$(BIN)/pytest

@@ -2,9 +2,9 @@
 
 import argparse
 
-from benchmarks import serving
+from benchmarks import router, serving
 
-BENCHMARKS = {"serving": serving.main}
+BENCHMARKS = {"router": router.main, "serving": serving.main}
 
 
 def main() -> None:

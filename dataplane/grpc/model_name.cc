@@ -117,8 +117,10 @@ class ModelNameReader::Inflater {
     stream_.next_out = to;
     stream_.avail_out = static_cast<uInt>(room);
     const int result = ::inflate(&stream_, Z_SYNC_FLUSH);
-    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) return -1;
-    return static_cast<int>(room - stream_.avail_out);
+    // What was made before the data turned out to be broken counts, as it would had it come in smaller pieces.
+    ok_ = result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR;
+    const int made = static_cast<int>(room - stream_.avail_out);
+    return made > 0 || ok_ ? made : -1;
   }
 
  private:
