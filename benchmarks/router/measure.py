@@ -59,7 +59,10 @@ def run_load(proxy: Proxy, load: Load, body: Path) -> dict[str, float]:
     command.append(f"http://{proxy.address}{PATH}")
     output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout
     succeeded = re.search(r"(\d+) succeeded", output)
-    if succeeded is None or int(succeeded[1]) != load.requests:
+    data = re.search(r"\((\d+)\) data", output)
+    answers = load.requests * ((load.reply_bytes if load.reply_bytes is not None else load.message_bytes) + 5)
+    # A refusal is a gRPC status on an HTTP 200: only the bytes of the answers tell that all were served.
+    if succeeded is None or data is None or int(succeeded[1]) != load.requests or int(data[1]) != answers:
         raise RuntimeError(f"{proxy.name}: not every request succeeded\n{output}")
     rps = float(re.search(r"([\d.]+) req/s", output)[1])  # type: ignore[index]
     cpu_us = (proxy.cpu_s() - before) / load.requests * 1e6

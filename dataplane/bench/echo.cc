@@ -1,5 +1,5 @@
 // A gRPC backend that costs next to nothing: echoes each request's messages, or answers a fixed one of N bytes.
-// `echo --listen H:P [--reply BYTES]`
+// `echo --listen H:P [--reply BYTES] [--delay-ms MS]`
 #include <signal.h>
 
 #include <cstdio>
@@ -27,14 +27,19 @@ class Echo final : public StreamHandler {
   void on_close(Stream& stream, CloseCause, uint32_t) override;
 
  private:
+  void answer();
+
   EchoServer& server_;
   Pipe body_;
+  Stream* stream_ = nullptr;
+  Timer delay_{[](void* self) { static_cast<Echo*>(self)->answer(); }, this};
 };
 
 class EchoServer final : public ConnectionOwner {
  public:
-  EchoServer(const char* listen, long reply)
-      : listener_(loop_, listen_on(Address::resolve(listen), 1024), [this](Fd fd) {
+  EchoServer(const char* listen, long reply, long delay_ms)
+      : delay(delay_ms * kMillisecond),
+        listener_(loop_, listen_on(Address::resolve(listen), 1024), [this](Fd fd) {
           auto made = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), limits_, *this);
           Connection* key = made.get();
           connections_.emplace(key, std::move(made));
@@ -65,6 +70,9 @@ class EchoServer final : public ConnectionOwner {
     connections_.erase(found);
   }
 
+  Loop& loop() { return loop_; }
+
+  const Nanos delay;
   std::vector<uint8_t> fixed_;
   HeaderViews headers_, trailers_;
   std::vector<Echo*> free_;
@@ -90,13 +98,20 @@ void Echo::on_data(Stream& stream, const uint8_t* data, size_t size) {
 }
 
 void Echo::on_end(Stream& stream) {
+  stream_ = &stream;
+  if (server_.delay == 0) return answer();
+  server_.loop().arm(delay_, server_.loop().now() + server_.delay);
+}
+
+void Echo::answer() {
   if (!server_.fixed_.empty()) body_.append(server_.fixed_.data(), server_.fixed_.size());
   body_.end();
-  stream.resume();
+  stream_->resume();
 }
 
 void Echo::on_close(Stream&, CloseCause, uint32_t) {
   body_.clear();
+  delay_.cancel();
   server_.free_.push_back(this);
 }
 
@@ -104,12 +119,13 @@ void Echo::on_close(Stream&, CloseCause, uint32_t) {
 
 int main(int argc, char** argv) {
   const char* listen = "127.0.0.1:0";
-  long reply = -1;
+  long reply = -1, delay_ms = 0;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::string(argv[i]) == "--listen") listen = argv[i + 1];
     if (std::string(argv[i]) == "--reply") reply = std::atol(argv[i + 1]);
+    if (std::string(argv[i]) == "--delay-ms") delay_ms = std::atol(argv[i + 1]);
   }
   signal(SIGPIPE, SIG_IGN);
-  EchoServer server(listen, reply);
+  EchoServer server(listen, reply, delay_ms);
   server.run();
 }

@@ -22,13 +22,17 @@ inline uint64_t score_of(uint64_t word) {
 // The least score of candidates[begin, end). Four minima at once: a scan is bound by the length of its chain of
 // comparisons, not by memory.
 inline uint64_t least_score(const Scoreboard& board, const Slot* candidates, size_t begin, size_t end) {
-  uint64_t least[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  const auto score = [&](size_t i) { return score_of(board.word(candidates[i])); };
+  uint64_t a = UINT64_MAX, b = UINT64_MAX, c = UINT64_MAX, d = UINT64_MAX;
   size_t i = begin;
-  for (; i + 4 <= end; i += 4)
-    for (size_t lane = 0; lane < 4; ++lane)
-      least[lane] = std::min(least[lane], score_of(board.word(candidates[i + lane])));
-  for (; i < end; ++i) least[0] = std::min(least[0], score_of(board.word(candidates[i])));
-  return std::min(std::min(least[0], least[1]), std::min(least[2], least[3]));
+  for (; i + 4 <= end; i += 4) {
+    a = std::min(a, score(i));
+    b = std::min(b, score(i + 1));
+    c = std::min(c, score(i + 2));
+    d = std::min(d, score(i + 3));
+  }
+  for (; i < end; ++i) a = std::min(a, score(i));
+  return std::min(std::min(a, b), std::min(c, d));
 }
 
 // `random(n)` is uniform in [0, n). `tried` are slots to leave out. kNoSlot when no candidate is left.

