@@ -37,7 +37,7 @@ class NamedBalancer {
 
   // The least outstanding of the candidates; it does not take it.
   std::optional<std::string> pick(const std::vector<std::string>& candidates, const std::vector<std::string>& tried) {
-    const Slot slot = tidegate::pick(board_, slots(candidates), slots(tried), random_);
+    const Slot slot = tidegate::pick(board_, Candidates(slots(candidates)), slots(tried), random_);
     return slot == kNoSlot ? std::nullopt : std::optional(names_[slot]);
   }
   void take(const std::string& name) { board_.take(of(name).slot); }

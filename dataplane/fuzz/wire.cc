@@ -68,7 +68,8 @@ struct World {
     auto one = std::make_shared<tidegate::Backend>(address, shared.board);
     policy->backends = {one};
     policy->local = std::make_shared<tidegate::Backend>(address, shared.board);
-    policy->any_model.candidates = {one->slot};
+    policy->any_model.candidates = Candidates({one->slot});
+    outliers.ready(one->health, 1, 0, 0);
     policy->routes = Routes({{"/i/M", RouteKind::inference}, {"/i/S", RouteKind::inference_stream}, {"/l/", RouteKind::local}});
     worker.follow(policy);
   }

@@ -181,7 +181,7 @@ void Exchange::give_up() {
 }
 
 void Exchange::reconsider() {
-  const std::vector<Slot>& ready = entry().candidates;
+  const std::vector<Slot>& ready = entry().candidates.slots();
   // A backend that stopped being ready since it was tried is as good as a new one when it is ready again.
   tried_.erase(std::remove_if(tried_.begin(), tried_.end(),
                               [&](Slot slot) { return std::find(ready.begin(), ready.end(), slot) == ready.end(); }),

@@ -124,20 +124,24 @@ std::shared_ptr<Policy> DataPlane::compile(PolicySpec spec, Nanos now) {
     for (const std::string& model : one.models)
       if (one.ready) policy->models[model].known = true;
   std::unordered_set<std::string> seen;
+  std::unordered_map<std::string, std::vector<Slot>> having;
+  std::vector<Slot> having_all;
   for (const BackendSpec& one : spec.backends) {
     if (!seen.insert(one.address).second) continue;
     auto shared = backend(one.address);
     policy->backends.push_back(shared);
     if (!one.ready) continue;
-    if (one.all_models) {
-      policy->any_model.candidates.push_back(shared->slot);
-      for (auto& [name, entry] : policy->models) entry.candidates.push_back(shared->slot);
-    } else {
-      for (const std::string& model : std::unordered_set<std::string>(one.models.begin(), one.models.end()))
-        policy->models[model].candidates.push_back(shared->slot);
-    }
+    if (one.all_models) having_all.push_back(shared->slot);
+    for (const std::string& model : one.models)
+      if (!one.all_models) having[model].push_back(shared->slot);
   }
-  policy->any_model.known = !policy->any_model.candidates.empty();
+  for (auto& [name, entry] : policy->models) {
+    std::vector<Slot>& slots = having[name];
+    slots.insert(slots.end(), having_all.begin(), having_all.end());
+    entry.candidates = Candidates(std::move(slots));
+  }
+  policy->any_model.known = !having_all.empty();
+  policy->any_model.candidates = Candidates(std::move(having_all));
   policy->spec = std::move(spec);
   return policy;
 }

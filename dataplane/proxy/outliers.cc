@@ -39,6 +39,7 @@ void Outliers::not_ready(BackendHealth& backend) {
   in_use_.erase(std::find(in_use_.begin(), in_use_.end(), &backend));
   if (backend.ejected_until_ != 0) --ejected_;
   backend.in_use_ = false;
+  board_.set_cost(backend.slot, Scoreboard::kEjected);  // it is no candidate, and must not hold its page's floor down
   backend.success_ = 1;
   backend.consecutive_ = backend.ejections_ = 0;
   backend.ejected_until_ = 0;

@@ -10,6 +10,7 @@
 
 #include "engine/limits.h"
 #include "engine/socket.h"
+#include "proxy/balancer.h"
 #include "proxy/outliers.h"
 #include "proxy/scoreboard.h"
 
@@ -96,7 +97,7 @@ struct Backend {
 };
 
 struct ModelEntry {
-  std::vector<Slot> candidates;  // of the ready backends that have it
+  Candidates candidates;  // of the ready backends that have it
   bool known = false;
   Nanos ready_at = kNever;  // when the next replica is expected
 };
