@@ -45,6 +45,7 @@ void bind_limits(nb::module_& m) {
       .def_rw("window_updates_per_s", &Limits::window_updates_per_s)
       .def_rw("empty_data_per_s", &Limits::empty_data_per_s)
       .def_rw("fast_resets_per_s", &Limits::fast_resets_per_s)
+      .def_rw("fast_reset_s", &Limits::fast_reset_s)
       .def_rw("errors_per_s", &Limits::errors_per_s)
       .def_rw("max_outbound_control", &Limits::max_outbound_control)
       .def_rw("ping_min_interval_s", &Limits::ping_min_interval_s)

@@ -2,17 +2,21 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
+
 namespace tidegate {
 
-// All counts are of the current second; they start again together.
-void Guard::roll(Nanos now) {
+// Counts are of the current second and start again together; credits are filled up to what a second allows.
+void Guard::roll(const Limits& limits, Nanos now) {
   if (now < window_ends_) return;
   window_ends_ = now + kSecond;
-  data_sent_ = settings_ = pings_ = priorities_ = window_updates_ = empty_data_ = fast_resets_ = errors_ = 0;
+  settings_ = priorities_ = empty_data_ = fast_resets_ = errors_ = 0;
+  update_credit_ = std::max<uint64_t>(update_credit_, limits.window_updates_per_s);
+  ping_credit_ = std::max<uint64_t>(ping_credit_, limits.pings_per_s);
 }
 
 const char* Guard::frame_received(const Limits& limits, uint8_t type, uint8_t flags, size_t length, Nanos now) {
-  roll(now);
+  roll(limits, now);
   switch (type) {
     case NGHTTP2_DATA: {
       const bool wasteful = length == 0 && (flags & NGHTTP2_FLAG_END_STREAM) == 0;
@@ -22,12 +26,14 @@ const char* Guard::frame_received(const Limits& limits, uint8_t type, uint8_t fl
       if (flags & NGHTTP2_FLAG_ACK) return nullptr;
       return ++settings_ > limits.settings_per_s ? "too_many_settings" : nullptr;
     case NGHTTP2_PING:
-      return ++pings_ > limits.pings_per_s ? "too_many_pings" : nullptr;
+      return ping_credit_ == 0 ? "too_many_pings" : (--ping_credit_, nullptr);
     case NGHTTP2_PRIORITY:
       return ++priorities_ > limits.priorities_per_s ? "too_many_priorities" : nullptr;
     case NGHTTP2_WINDOW_UPDATE:
-      return ++window_updates_ > limits.window_updates_per_s + 10 * data_sent_ ? "too_many_window_updates" : nullptr;
+      return update_credit_ == 0 ? "too_many_window_updates" : (--update_credit_, nullptr);
     case NGHTTP2_HEADERS:
+      update_credit_ += 10;
+      return nullptr;
     case NGHTTP2_CONTINUATION:  // nghttp2 limits how many follow one HEADERS
     case NGHTTP2_RST_STREAM:
     case NGHTTP2_GOAWAY:
@@ -45,13 +51,13 @@ const char* Guard::ping_received(const Limits& limits, Nanos now) {
 }
 
 const char* Guard::stream_reset_by_peer(const Limits& limits, Nanos opened_at, Nanos now) {
-  roll(now);
-  if (now - opened_at >= kSecond) return nullptr;
+  roll(limits, now);
+  if (now - opened_at >= seconds(limits.fast_reset_s)) return nullptr;
   return ++fast_resets_ > limits.fast_resets_per_s ? "too_many_resets" : nullptr;
 }
 
 const char* Guard::stream_reset_by_us(const Limits& limits, Nanos now) {
-  roll(now);
+  roll(limits, now);
   return ++errors_ > limits.errors_per_s ? "too_many_stream_errors" : nullptr;
 }
 

@@ -16,19 +16,24 @@ class Guard {
   const char* stream_reset_by_peer(const Limits& limits, Nanos opened_at, Nanos now);
   const char* stream_reset_by_us(const Limits& limits, Nanos now);
 
-  void data_sent() { ++data_sent_; ping_strikes_ = 0; }
+  // Honest peers measure the connection (pings) and open their windows (updates) for what they read and ask for: gRPC
+  // C++ sends several WINDOW_UPDATEs for each stream that it opens, gRPC Go a PING for each burst of DATA.
+  void data_sent() {
+    update_credit_ += 10;
+    ping_credit_ += 1;
+    ping_strikes_ = 0;
+  }
   void headers_sent() { ping_strikes_ = 0; }
 
  private:
-  void roll(Nanos now);
+  void roll(const Limits& limits, Nanos now);
 
   Nanos window_ends_ = 0;
   Nanos last_ping_ = 0;
-  uint32_t data_sent_ = 0;
   uint32_t settings_ = 0;
-  uint32_t pings_ = 0;
   uint32_t priorities_ = 0;
-  uint32_t window_updates_ = 0;
+  uint64_t update_credit_ = 0;  // WINDOW_UPDATEs still welcome: what was earned stays
+  uint64_t ping_credit_ = 0;
   uint32_t empty_data_ = 0;
   uint32_t fast_resets_ = 0;
   uint32_t errors_ = 0;

@@ -24,12 +24,13 @@ struct Limits {
 
   // Abuse: more than this within one second ends the connection with ENHANCE_YOUR_CALM.
   uint32_t settings_per_s = 100;
-  uint32_t pings_per_s = 100;
+  uint32_t pings_per_s = 100;                 // and 1 for each DATA frame that we send
   uint32_t priorities_per_s = 2000;
-  uint32_t window_updates_per_s = 2000;       // and 10 for each DATA frame that we send
+  uint32_t window_updates_per_s = 2000;       // and 10 for each stream and for each DATA frame that we send
   uint32_t empty_data_per_s = 200;            // DATA frames without a byte that don't end a stream
-  uint32_t fast_resets_per_s = 500;           // streams that the peer opens and resets within a second (CVE-2023-44487)
-  uint32_t errors_per_s = 500;                // streams that we had to reset for the peer's fault
+  uint32_t fast_resets_per_s = 500;           // streams that the peer opens and resets at once (CVE-2023-44487),
+  double fast_reset_s = 0.1;                  // that is, within this: later it may be a client's deadline, for many alike
+  uint32_t errors_per_s = 500;                // streams that we had to reset for the peer's fault (REFUSED_STREAM is none)
   uint32_t max_outbound_control = 1000;       // answers to SETTINGS and PING that the peer does not read
 
   // gRFC A8: a ping sooner than this after the last, with nothing sent between, is a strike; one more strike than

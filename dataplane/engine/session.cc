@@ -171,7 +171,8 @@ struct Callbacks {
       // RFC 9113 §8.1: a complete response before the end of the request asks the client to stop sending.
       if (c.role_ == Connection::Role::server && !stream->ended_) stream->reset(NGHTTP2_NO_ERROR);
     }
-    if (type == NGHTTP2_RST_STREAM && c.role_ == Connection::Role::server) {
+    if (type == NGHTTP2_RST_STREAM && c.role_ == Connection::Role::server &&
+        frame->rst_stream.error_code != NGHTTP2_REFUSED_STREAM) {
       Stream* stream = stream_of(session, frame->hd.stream_id);
       if (stream == nullptr || !stream->reset_by_us_)
         c.abused(c.guard_.stream_reset_by_us(c.limits_, c.loop_.now()));  // nghttp2 did it: the peer's fault

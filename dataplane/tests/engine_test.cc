@@ -122,16 +122,19 @@ TEST_CASE("floods are cut off, what is honest is not") {
   CHECK(flood(NGHTTP2_DATA, 201, kSecond * 9, 0) == "too_many_empty_data");
   CHECK(flood(NGHTTP2_DATA, 100'000, kSecond * 11, 100) == "");
   CHECK(flood(NGHTTP2_WINDOW_UPDATE, 2001, kSecond * 15) == "too_many_window_updates");
-  guard.frame_received(limits, NGHTTP2_HEADERS, 0, 9, kSecond * 17);
+  CHECK(flood(NGHTTP2_HEADERS, 1000, kSecond * 20) == "");
+  CHECK(flood(NGHTTP2_WINDOW_UPDATE, 5000, kSecond * 20) == "");  // for the streams that it opens
+  guard.frame_received(limits, NGHTTP2_HEADERS, 0, 9, kSecond * 27);
   for (int i = 0; i < 1000; ++i) guard.data_sent();
-  CHECK(flood(NGHTTP2_WINDOW_UPDATE, 5000, kSecond * 17) == "");  // it answers what we send
+  CHECK(flood(NGHTTP2_WINDOW_UPDATE, 5000, kSecond * 27) == "");  // it answers what we send
+  CHECK(flood(NGHTTP2_PING, 1000, kSecond * 27) == "");
 }
 
 TEST_CASE("streams opened to be reset are counted, long ones are not") {
   Limits limits;
   Guard guard;
   const char* why = nullptr;
-  for (int i = 0; i < 10'000; ++i) why = guard.stream_reset_by_peer(limits, 0, 20 * kSecond);
+  for (int i = 0; i < 10'000; ++i) why = guard.stream_reset_by_peer(limits, 19 * kSecond + kSecond / 2, 20 * kSecond);
   CHECK(why == nullptr);
   for (int i = 0; i < 501; ++i) why = guard.stream_reset_by_peer(limits, 30 * kSecond, 30 * kSecond);
   CHECK(std::string(why) == "too_many_resets");

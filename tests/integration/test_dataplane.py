@@ -135,6 +135,17 @@ async def test_deadline_and_cancellation_reach_the_backend():
         await until(lambda: running.backends()[0].outstanding == 0)
 
 
+async def test_many_deadlines_that_pass_at_once_are_no_abuse():
+    async with backend("one") as (slow, address), plane(address) as (running, channel):
+        slow.delay_s = 30.0
+        infer = channel.unary_unary(SERVICE + "ModelInfer")
+        await asyncio.gather(*(infer(REQUEST, timeout=0.5) for _ in range(1000)), return_exceptions=True)
+        slow.delay_s = 0.0
+        assert await infer(REQUEST, timeout=10) == REQUEST
+        assert running.counts().accepted == 1  # the connection is still the first one
+        await until(lambda: running.backends()[0].outstanding == 0)
+
+
 async def test_held_until_a_backend_comes_and_drained_when_told():
     async with backend("one") as (one, a), backend("two") as (two, b), plane() as (running, channel):
         infer = channel.unary_unary(SERVICE + "ModelInfer")
