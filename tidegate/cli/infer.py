@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import output
-from tidegate.client.infer import InferClient, ModelInfo
+from tidegate.client.infer import InferClient
 from tidegate.client.inputs import as_lists, parse_inputs
-from tidegate.client.tensors import Array
+from tidegate.client.tensors import Array, ModelInfo
 from tidegate.shared.errors import InvalidTensor
 
 Inputs = Annotated[

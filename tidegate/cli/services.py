@@ -1,7 +1,7 @@
 """The four services as commands. A flag wins over the environment, which wins over the file."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -52,7 +52,7 @@ def router(
         "threads": threads,
         "health_checks": False if no_health_checks else None,
     }
-    _serve("router", RouterSettings, serve, config, flags, metrics, log_level)
+    _serve("router", _settings(RouterSettings, config, flags, metrics, log_level), serve)
 
 
 def model_server(
@@ -84,7 +84,7 @@ def model_server(
         "pool": pool,
         "replica_id": replica_id,
     }
-    _serve("model-server", ModelServerSettings, serve, config, flags, metrics, log_level)
+    _serve("model-server", _settings(ModelServerSettings, config, flags, metrics, log_level), serve)
 
 
 def forecaster(
@@ -100,7 +100,7 @@ def forecaster(
     from forecaster.settings import ForecasterSettings
 
     flags = {"listen": listen, "routers": tuple(router or ()), "history": history}
-    _serve("forecaster", ForecasterSettings, serve, config, flags, metrics, log_level)
+    _serve("forecaster", _settings(ForecasterSettings, config, flags, metrics, log_level), serve)
 
 
 def scaler(
@@ -126,20 +126,18 @@ def scaler(
         "executor": executor,
         "store": store,
     }
-    if config is not None:  # the local executor starts replicas from the file that the scaler was started with
-        flags["config"] = config
-    _serve("scaler", ScalerSettings, serve, config, flags, metrics, log_level)
+    settings = _settings(ScalerSettings, config, flags, metrics, log_level)
+    if settings.config is None:  # one file for all four: the replicas' table stands beside the scaler's
+        settings = settings.model_copy(update={"config": config})
+    _serve("scaler", settings, serve)
 
 
-def _serve(
-    name: str,
-    settings_type: type[S],
-    serve: Callable[[S], Awaitable[None]],
-    config: Path | None,
-    flags: Mapping[str, Any],
-    metrics: str | None,
-    log_level: str | None,
-) -> None:
-    settings = load(settings_type, config, {**flags, "metrics_listen": metrics, "log_level": log_level})
+def _settings(
+    settings_type: type[S], config: Path | None, flags: Mapping[str, Any], metrics: str | None, log_level: str | None
+) -> S:
+    return load(settings_type, config, {**flags, "metrics_listen": metrics, "log_level": log_level})
+
+
+def _serve(name: str, settings: S, serve: Callable[[S], Coroutine[Any, Any, None]]) -> None:
     logging.set_up(name, settings.log_level)  # type: ignore[attr-defined]  # every service's settings have it
-    asyncio.run(serve(settings))  # type: ignore[arg-type]  # serve is a coroutine function
+    asyncio.run(serve(settings))

@@ -1,14 +1,13 @@
 """Inference calls on numpy arrays: `await InferClient(target).infer(model, {name: array})`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
 import grpc
 
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
-from tidegate.client.tensors import Array, as_datatype, datatype_of, from_raw, to_raw
+from tidegate.client.tensors import Array, ModelInfo, TensorInfo, as_datatype, datatype_of, from_raw, to_raw
 from tidegate.shared.errors import InvalidTensor
 from tidegate.shared.grpc_errors import error_of
 from tidegate.shared.grpc_server import channel
@@ -27,25 +26,6 @@ _TYPED_FIELD = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """One input or output of a model; -1 in `shape` is any size."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What a model takes and gives."""
-
-    name: str
-    versions: tuple[str, ...]
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
 
 
 def request_of(model: str, inputs: Mapping[str, Array], version: str = "") -> pb.ModelInferRequest:
@@ -83,7 +63,7 @@ class InferClient:
     def __init__(self, target: str) -> None:
         self.target = target
         self._channel = channel(target)
-        self._stub = inference_pb2_grpc.GRPCInferenceServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._stub = inference_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     async def __aenter__(self) -> "InferClient":
         return self

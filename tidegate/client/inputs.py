@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tidegate.client.infer import ModelInfo, TensorInfo
-from tidegate.client.tensors import Array, as_datatype
+from tidegate.client.tensors import Array, ModelInfo, TensorInfo, as_datatype
 from tidegate.shared.errors import InvalidTensor
 
 _NAMED = re.compile(r"([A-Za-z_][^=\[\]{}\"\s]*)=(.*)", re.DOTALL)

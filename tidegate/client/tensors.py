@@ -1,4 +1,4 @@
-"""Numpy arrays to and from the raw tensors of the Open Inference Protocol. PURE.
+"""What a model takes and gives, and numpy arrays to and from the raw tensors of the Open Inference Protocol. PURE.
 
 Source: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/open_inference_grpc.md
 (raw tensor contents: little-endian, row-major; BYTES elements each after a 4-byte little-endian length).
@@ -6,6 +6,7 @@ Source: https://github.com/kserve/open-inference-protocol/blob/main/specificatio
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,25 @@ NUMPY_OF: dict[str, str] = {
 
 _DATATYPE_OF = {np.dtype(code): name for name, code in NUMPY_OF.items()}
 _TEXT_KINDS = "OSU"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """One input or output of a model; -1 in `shape` is any size."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model takes and gives."""
+
+    name: str
+    versions: tuple[str, ...]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
 
 
 def datatype_of(array: Array) -> str:

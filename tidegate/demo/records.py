@@ -1,0 +1,61 @@
+"""What one policy's run leaves behind. PURE values; times are seconds from the start of the live part."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.client.results import LoadResult
+from tidegate.demo.scenario import Scenario
+from tidegate.shared.values import FloatArray
+
+FAN = (0.5, 0.8, 0.95)
+"""Quantiles of the forecast that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the scaler and the router said at one time; `desired` is the last plan's."""
+
+    at_s: float
+    desired: int
+    starting: int
+    ready: int
+    draining: int
+    outstanding: int
+    mode: str
+
+    @property
+    def asked(self) -> int:
+        """Replicas that cost: asked for and not yet gone."""
+        return self.starting + self.ready + self.draining
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The rate that was forecast at `made_s` for `for_s`, at the quantiles of FAN, all models added."""
+
+    made_s: float
+    for_s: float
+    rate_rps: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolicyRun:
+    """Everything measured under one policy; `right` (n,) says which answers named the true digit."""
+
+    policy: str
+    scenario: Scenario
+    load: LoadResult
+    right: NDArray[np.bool_]
+    samples: tuple[Sample, ...]
+    predictions: tuple[Prediction, ...] = field(default=())
+
+    def rate_rps(self) -> FloatArray:
+        """Requests that were due in each second of the live part, shape (seconds,)."""
+        edges = np.arange(len(self.scenario.live_rps) + 1, dtype=float)
+        return np.histogram(self.load.due_s, edges)[0].astype(float)
+
+    def ready(self) -> list[tuple[float, int]]:
+        """(time, ready replicas) of each sample."""
+        return [(sample.at_s, sample.ready) for sample in self.samples]

@@ -1,0 +1,73 @@
+"""The demo's requests: which digit is asked of which model when, and whether the answer is right."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protos import inference_pb2 as pb
+from tidegate.client.infer import outputs_of, request_of
+from tidegate.client.schedule import poisson_times
+from tidegate.demo.models import INPUT, MODELS, Digits
+from tidegate.demo.scenario import STEP_S, Scenario
+from tidegate.shared.errors import InvalidTensor
+from tidegate.shared.values import FloatArray
+from tidegate.simulate.generator import counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traffic:
+    """The same for every policy: arrivals `due_s` (n,), the image and the model of each, the history of each model."""
+
+    due_s: FloatArray
+    image: NDArray[np.int64]
+    model: NDArray[np.int64]
+    history_rps: dict[str, FloatArray]
+
+
+def make_traffic(scenario: Scenario, images: int, rng: np.random.Generator) -> Traffic:
+    """Poisson arrivals along the scenario, shared out evenly among the models; history counted the same way."""
+    due_s = poisson_times(scenario.live_rps, STEP_S, rng)
+    share = scenario.history_rps / len(MODELS)
+    missing = np.isnan(share)
+    history = {name: np.where(missing, np.nan, counts(np.nan_to_num(share), STEP_S, rng) / STEP_S) for name in MODELS}
+    return Traffic(due_s, rng.integers(images, size=len(due_s)), rng.integers(len(MODELS), size=len(due_s)), history)
+
+
+class AnswerSheet:
+    """Builds the requests and judges the answers: each must be the digit that the model itself says offline.
+
+    That digit can differ from the true one (no classifier is perfect): `right` counts those that are true as well.
+    """
+
+    def __init__(self, digits: Digits, traffic: Traffic) -> None:
+        self._digits = digits
+        self._traffic = traffic
+        self.right = np.zeros(len(traffic.due_s), dtype=bool)
+
+    def requests(self) -> list[bytes]:
+        """One serialised request for each model and image; request k of the run sends number `choice()[k]`."""
+        rows = self._digits.images
+        return [
+            request_of(model, {INPUT: rows[i : i + 1]}).SerializeToString()
+            for model in MODELS
+            for i in range(len(rows))
+        ]
+
+    def choice(self) -> list[int]:
+        """Which of `requests()` each arrival sends."""
+        chosen: list[int] = (self._traffic.model * len(self._digits.images) + self._traffic.image).tolist()
+        return chosen
+
+    def check(self, k: int, response: bytes) -> bool:
+        """Is the answer to request k what this model says about this very image?"""
+        try:
+            (scores,) = outputs_of(pb.ModelInferResponse.FromString(response)).values()
+        except (InvalidTensor, ValueError):
+            return False
+        if scores.shape != (1, 10):
+            return False
+        image = self._traffic.image[k]
+        digit = int(scores.argmax())
+        self.right[k] = digit == self._digits.truth[image]
+        return digit == int(self._digits.predicted[image])

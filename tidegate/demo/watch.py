@@ -1,0 +1,133 @@
+"""Looks at a running stack several times a second and keeps what it saw."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import grpc
+import numpy as np
+
+from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc, scaling_pb2, scaling_pb2_grpc
+from tidegate.demo.config import POOL, Stack
+from tidegate.demo.models import MODELS
+from tidegate.demo.records import FAN, Prediction, Sample
+from tidegate.demo.scenario import STEP_S
+from tidegate.shared.grpc_server import channel
+from tidegate.shared.values import FloatArray
+
+_MODE_WORDS = {
+    scaling_pb2.MODE_SHADOW: "shadow",
+    scaling_pb2.MODE_FLOOR: "floor",
+    scaling_pb2.MODE_FULL: "full",
+}
+_CALL_S = 2.0
+_IMPORT_S = 30.0
+_PATHS = 200
+SAMPLE_S = 0.25
+PREDICT_S = 1.0
+
+
+class Watcher:
+    """Samples of one stack; `clock()` gives seconds from the start of the live part."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._channels = [channel(address) for address in (stack.admin, stack.scaler, stack.forecaster)]
+        admin, scaler, forecaster = self._channels
+        self._router = router_pb2_grpc.RouterAdminStub(admin)
+        self._scaler = scaling_pb2_grpc.ScalerStub(scaler)
+        self._forecaster = forecast_pb2_grpc.ForecasterStub(forecaster)
+        self.samples: list[Sample] = []
+        self.predictions: list[Prediction] = []
+        self._lead_s = 0.0
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, stack: Stack) -> AsyncIterator["Watcher"]:
+        """A watcher whose connections are closed at the end."""
+        watcher = cls(stack)
+        try:
+            yield watcher
+        finally:
+            for one in watcher._channels:
+                await one.close()
+
+    async def sample(self, at_s: float) -> Sample | None:
+        """One look; None when a service does not answer (yet)."""
+        try:
+            status, state = await asyncio.gather(
+                self._scaler.GetStatus(scaling_pb2.GetStatusRequest(pool=POOL), timeout=_CALL_S),
+                self._router.GetState(router_pb2.GetStateRequest(), timeout=_CALL_S),
+            )
+        except grpc.aio.AioRpcError:
+            return None
+        pool = next((one for one in status.pools if one.pool == POOL), None)
+        if pool is None:
+            return None
+        self._lead_s = pool.plan.inputs.lead_s
+        return Sample(
+            at_s=at_s,
+            desired=pool.plan.desired,
+            starting=pool.starting,
+            ready=sum(backend.status == router_pb2.BackendState.STATUS_READY for backend in state.backends),
+            draining=pool.draining,
+            outstanding=sum(model.outstanding + model.held for model in state.models),
+            mode=_MODE_WORDS.get(pool.plan.mode, "?"),
+        )
+
+    async def predict(self, at_s: float) -> Prediction | None:
+        """The forecast of all models together, one lead ahead; None while the forecaster has none.
+
+        Quantiles of a sum are not sums of quantiles: the models' sample paths are added path by path.
+        """
+        ahead_s = max(1.0, self._lead_s)
+        requests = [forecast_pb2.ForecastRequest(model=name, horizon_s=ahead_s + 2.0, paths=_PATHS) for name in MODELS]
+        try:
+            answers = await asyncio.gather(*(self._forecaster.Forecast(one, timeout=_CALL_S) for one in requests))
+        except grpc.aio.AioRpcError:
+            return None
+        paths = [np.array([path.rate_rps for path in answer.paths]) for answer in answers]
+        if any(one.ndim != 2 or one.shape != paths[0].shape for one in paths):
+            return None
+        first = answers[0]
+        step = min(paths[0].shape[1] - 1, max(0, int((first.issued_at_s + ahead_s - first.start_s) // first.step_s)))
+        values = np.quantile(sum(paths)[:, step], FAN)  # type: ignore[index]
+        for_s = at_s + first.start_s + step * first.step_s - first.issued_at_s
+        return Prediction(at_s, for_s, tuple(float(value) for value in values))
+
+    async def keep_looking(self, clock: Callable[[], float]) -> None:
+        """Keep samples and predictions until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_sampling(clock))
+            tasks.create_task(self._keep_predicting(clock))
+
+    async def _keep_sampling(self, clock: Callable[[], float]) -> None:
+        while True:
+            if sample := await self.sample(clock()):
+                self.samples.append(sample)
+            await asyncio.sleep(SAMPLE_S - clock() % SAMPLE_S)
+
+    async def _keep_predicting(self, clock: Callable[[], float]) -> None:
+        while True:
+            if prediction := await self.predict(clock()):
+                self.predictions.append(prediction)
+            await asyncio.sleep(PREDICT_S - clock() % PREDICT_S)
+
+    async def import_history(self, model: str, start_s: float, rate_rps: FloatArray) -> None:
+        """Give the forecaster a model's past, one second a value."""
+        past = forecast_pb2.ObserveRequest(
+            model=model, source="import", start_s=start_s, step_s=STEP_S, rate_rps=rate_rps.tolist()
+        )
+        await self._forecaster.Observe(iter([past]), timeout=_IMPORT_S)
+
+
+async def until_ready(watcher: Watcher, replicas: int, timeout_s: float) -> bool:
+    """Wait until so many replicas are ready; False when it takes too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while True:
+                sample = await watcher.sample(0.0)
+                if sample is not None and sample.ready >= replicas:
+                    return True
+                await asyncio.sleep(0.2)
+    return False

@@ -1,0 +1,1 @@
+"""Forecaster and planner cores against rivals, on recorded or made-up traffic."""
