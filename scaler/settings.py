@@ -93,9 +93,9 @@ class ScalerSettings(Settings):
     """Plans older than this are forgotten."""
     executor: Literal["local", "dry-run"] = "local"
     """`local` starts and stops model server processes on this machine; `dry-run` only decides."""
-    replica_config: Path | None = None
+    config: Path | None = None
     """Config file that local replicas read their `[model_server]` settings from; default: environment only."""
-    replica_logs: Path | None = None
+    logs: Path | None = None
     """Directory for the local replicas' logs, one file each; default: the scaler's own stderr."""
     tick_s: Seconds = 5.0
     """Time from one decision to the next."""

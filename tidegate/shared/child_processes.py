@@ -3,8 +3,12 @@
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 import sys
+from collections.abc import Sequence
+
+from tidegate.shared import leash
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -17,6 +21,11 @@ def die_with_parent() -> None:
     """
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def leashed(command: Sequence[str]) -> list[str]:
+    """The command, run so that it gets SIGTERM when this process is gone; for parents that have threads."""
+    return [sys.executable, leash.__file__, str(os.getpid()), *command]
 
 
 async def stop(process: asyncio.subprocess.Process, patience_s: float) -> bool:
