@@ -14,7 +14,7 @@ import numpy as np
 
 from forecaster import calibration, seasons
 from forecaster.calibration import Calibration
-from forecaster.members import FittedMember, Member
+from forecaster.members import FittedMember, Member, seasonal_naive
 from forecaster.registry import FAST, SLOW
 from forecaster.series import regrid_paths
 from forecaster.transform import Scale, scale_for
@@ -123,6 +123,12 @@ class FittedModel:
             seasons_s=self.seasons_s,
         )
 
+    def references(self, steps: int) -> tuple[FloatArray, float]:
+        """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""
+        last = self.values[np.isfinite(self.values)][-1:]
+        naive = seasonal_naive.fit(self.values, self.periods, steps).season_at(self.values, len(self.values) - 1, steps)
+        return self.scale.back(naive), float(self.scale.back(last)[0])
+
     def explain(self, horizon_s: float) -> Explanation:
         """Components of the mean median over the horizon, and how the members stand. Raises InvalidRequest."""
         _check(horizon_s, QUANTILES, horizon_s)
@@ -172,7 +178,7 @@ def fit(series: DemandSeries, *, horizon_s: float | None = None, slow: bool = Fa
     """
     rates = _trimmed(series)
     start_s = series.end_s - series.step_s * len(rates)
-    scale = scale_for(rates, series.step_s)
+    scale = scale_for(rates)
     values = scale.forward(rates)
     periods = seasons.find(values, series.step_s)
     wanted = DEFAULT_HORIZON_STEPS if horizon_s is None else max(1, int(np.ceil(horizon_s / series.step_s)))

@@ -24,7 +24,7 @@ FIRST_GAIN = 0.05
 NEXT_GAIN = 0.02
 """Share that any further season must take away from what the seasons before it leave."""
 
-AS_GOOD = 0.9
+AS_GOOD = 0.75
 """The shortest candidate with this share of the best gain is taken: its multiples gain about as much."""
 
 HALF_LIFE_CYCLES = 4.0
