@@ -75,16 +75,24 @@ def serve_metrics(address: str | None, registry: CollectorRegistry = REGISTRY) -
 
 @asynccontextmanager
 async def stop_signal() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM and SIGINT set. A second one finds the system's own answer: it ends the process at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+
+    def stop_listening() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    def on_signal() -> None:
+        stop.set()
+        stop_listening()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     try:
         yield stop
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+        stop_listening()
 
 
 def channel(address: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:

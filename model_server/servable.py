@@ -1,0 +1,200 @@
+"""One version of a model, loaded, warmed and ready to answer; and how it is made."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from model_server import runners
+from model_server.batcher import Batcher, Execute, Rehearsal
+from model_server.batching import BatchQueue, join, split
+from model_server.capacity import Capacity
+from model_server.cpus import threads_each
+from model_server.devices import Device, resolve
+from model_server.repository import ModelConfig, ModelFiles
+from model_server.statistics import Statistics
+from model_server.tensors import Shape, Signature, Tensors
+from model_server.warmup import warm_up_rows, zeros
+from tidegate.shared.errors import ModelFailed, ModelLoadFailed, TidegateError
+
+DEFAULT_MAX_BATCH_ROWS = 32
+"""Most of a GPU's gain over single rows is there at 32, and a batch of 32 images fits the message limit."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Servable:
+    """A version of a model that answers requests.
+
+    `unbatched_reason` says why each request runs alone ("" when rows of several run together; then every tensor's
+    first dimension counts rows, and `max_batch_rows` limits them).
+    """
+
+    name: str
+    version: int
+    config: ModelConfig
+    signature: Signature
+    platform: str
+    device: Device
+    max_batch_rows: int
+    unbatched_reason: str
+    statistics: Statistics
+    capacity: Capacity
+    batcher: Batcher
+    load_s: float
+    warm_s: float
+    _threads: tuple[ThreadPoolExecutor, ...] = field(repr=False)
+
+    async def infer(self, inputs: Tensors, shapes: tuple[Shape, ...], rows: int, remaining_s: float | None) -> Tensors:
+        """Outputs for one request. `shapes` are the inputs' shapes in the signature's order, `rows` their first size
+        (1 for an unbatched model). Raises what Batcher.submit raises.
+        """
+        key = None if self.unbatched_reason else tuple(shape[1:] for shape in shapes)
+        return await self.batcher.submit(inputs, rows, key, remaining_s)
+
+    async def close(self, reason: str) -> None:
+        """Answer what is in flight, refuse the rest with the reason, let the model go."""
+        await self.batcher.close(reason)
+        for thread in self._threads:
+            thread.shutdown(wait=False)
+
+
+class Loader:
+    """Makes servables. `ready_not_before_s`, on time.monotonic's clock, rehearses a long start."""
+
+    def __init__(
+        self, device: str, gpus: int, threads: int, rehearsal: Rehearsal | None = None, ready_not_before_s: float = 0.0
+    ) -> None:
+        self._device = device
+        self._gpus = gpus
+        self._threads = threads
+        self._rehearsal = rehearsal
+        self._ready_not_before_s = ready_not_before_s
+
+    async def load(self, files: ModelFiles, version: int, statistics: Statistics) -> Servable:
+        """Load and warm one version on every instance. Raises ModelLoadFailed, InvalidSetting (no such device)."""
+        config = files.config
+        started_s = time.monotonic()
+        instances = await self._instances(files, version)
+        try:
+            runner = instances[0].runner
+            unbatched = "batching = false in its config.toml" if not config.batching else ""
+            unbatched = unbatched or runner.signature.unbatched_reason()
+            max_batch_rows = 1 if unbatched else _max_batch_rows(files, runner.signature)
+            capacity = Capacity(max_batch_rows, 1 if self._rehearsal else len(instances))
+            executes = [instance.execute(batched=not unbatched) for instance in instances]
+            loaded_s = time.monotonic()
+            for execute in executes:
+                await self._warm(execute, files, runner.signature, capacity, max_batch_rows, batched=not unbatched)
+            warmed_s = time.monotonic()
+            await asyncio.sleep(max(0.0, self._ready_not_before_s - warmed_s))
+        except BaseException:
+            for instance in instances:
+                instance.thread.shutdown(wait=False)
+            raise
+        queue: BatchQueue = BatchQueue(max_batch_rows, config.max_queue_delay_s, config.max_queue_rows)
+        batcher = Batcher(queue, executes, statistics, capacity, time.monotonic, time.time, self._rehearsal)
+        return Servable(
+            name=files.name,
+            version=version,
+            config=config,
+            signature=runner.signature,
+            platform=runner.platform,
+            device=runner.device,
+            max_batch_rows=max_batch_rows,
+            unbatched_reason=unbatched,
+            statistics=statistics,
+            capacity=capacity,
+            batcher=batcher,
+            load_s=loaded_s - started_s,
+            warm_s=warmed_s - loaded_s,
+            _threads=tuple(instance.thread for instance in instances),
+        )
+
+    async def _instances(self, files: ModelFiles, version: int) -> "list[_Instance]":
+        config = files.config
+        device = resolve(config.device or self._device, self._gpus)
+        threads = threads_each(self._threads, config.instances)
+        instances: list[_Instance] = []
+        try:
+            for index in range(config.instances):
+                # A thread for each instance: runtimes keep per-thread settings and caches.
+                thread = ThreadPoolExecutor(1, thread_name_prefix=f"{files.name}-{version}-{index}")
+                try:
+                    runner = await asyncio.get_running_loop().run_in_executor(
+                        thread, runners.load, files.versions[version], config, device, threads
+                    )
+                except BaseException:
+                    thread.shutdown(wait=False)
+                    raise
+                instances.append(_Instance(runner, thread))
+        except BaseException:
+            for instance in instances:
+                instance.thread.shutdown(wait=False)
+            raise
+        return instances
+
+    async def _warm(
+        self,
+        execute: Execute,
+        files: ModelFiles,
+        signature: Signature,
+        capacity: Capacity,
+        max_batch_rows: int,
+        *,
+        batched: bool,
+    ) -> None:
+        least_s = self._rehearsal.batch_s if self._rehearsal else 0.0
+        for rows in warm_up_rows(files.config.warm_up, max_batch_rows):
+            inputs = zeros(signature, files.config.warm_up, rows, batched=batched)
+            for run in range(files.config.warm_up.count):
+                started_s = time.monotonic()
+                try:
+                    await execute([inputs], [rows])
+                except TidegateError as error:
+                    raise ModelLoadFailed(
+                        f"model '{files.name}': warm-up with {rows} rows failed: {error} "
+                        "(config.toml: [warm_up] shapes = {…} gives open dimensions, rows = [] turns it off)"
+                    ) from error
+                if run > 0 or files.config.warm_up.count == 1:
+                    capacity.anchor(rows, max(least_s, time.monotonic() - started_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    runner: runners.Runner
+    thread: ThreadPoolExecutor
+
+    def execute(self, *, batched: bool) -> Execute:
+        """The function that runs a batch on this instance's own thread."""
+        run: Callable[[Sequence[Tensors], Sequence[int]], list[Tensors]] = self._run if batched else self._run_alone
+
+        async def execute(inputs: Sequence[Tensors], rows: Sequence[int]) -> list[Tensors]:
+            return await asyncio.get_running_loop().run_in_executor(self.thread, run, inputs, rows)
+
+        return execute
+
+    def _run(self, inputs: Sequence[Tensors], rows: Sequence[int]) -> list[Tensors]:
+        outputs = self.runner.run(join(inputs))
+        total = sum(rows)
+        for name, array in outputs.items():
+            if array.shape[:1] != (total,):
+                raise ModelFailed(
+                    f"output '{name}' has shape {list(array.shape)} for a batch of {total} rows: its first "
+                    "dimension does not follow the inputs'; set batching = false in the model's config.toml"
+                )
+        return split(outputs, rows)
+
+    def _run_alone(self, inputs: Sequence[Tensors], _rows: Sequence[int]) -> list[Tensors]:
+        return [self.runner.run(inputs[0])]
+
+
+def _max_batch_rows(files: ModelFiles, signature: Signature) -> int:
+    given, limit = files.config.max_batch_rows, signature.max_rows
+    if given is not None and limit is not None and given > limit:
+        raise ModelLoadFailed(f"model '{files.name}': max_batch_rows = {given}, but it was exported for up to {limit}")
+    return given or min(DEFAULT_MAX_BATCH_ROWS, limit or DEFAULT_MAX_BATCH_ROWS)
