@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,7 +79,7 @@ def explain(
     """The decision that held at a time: its inputs, every term, every adjustment, what the HPA would have asked."""
     from protos import scaling_pb2 as pb
 
-    request = pb.ExplainRequest(pool=pool, at_s=parse_time(at) if at else 0.0)
+    request = pb.ExplainRequest(pool=pool, at_s=_epoch_s(at) if at else 0.0)
     answer = _ask(scaler, lambda stub: stub.Explain(request, timeout=TIMEOUT_S))
     if as_json:
         _print_json(answer)
@@ -90,19 +89,13 @@ def explain(
     _print(explanation(answer))
 
 
-def parse_time(text: str) -> float:
-    """Epoch seconds of `text`, epoch seconds or ISO 8601 with a zone. Raises InvalidRequest."""
+def _epoch_s(text: str) -> float:
+    from forecaster.csv_files import parse_time
+
     try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidRequest(f"{text!r} is no time: give epoch seconds, or ISO 8601 with a zone (2026-03-01T12:00:00Z)")
-    return moment.astimezone(UTC).timestamp()
+        return parse_time(text)[0]
+    except ValueError as error:
+        raise InvalidRequest(f"--at {error}") from None
 
 
 def _ask(address: str, question: Callable[["ScalerStub"], Any]) -> Any:

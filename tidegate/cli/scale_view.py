@@ -94,7 +94,7 @@ def _quantiles(inputs: pb.Inputs) -> str:
 
 
 def _known(inputs: pb.Inputs, name: str, unit: str) -> str:
-    return f"{getattr(inputs, name):.3g} {unit}" if inputs.HasField(name) else "unknown"  # type: ignore[arg-type]
+    return f"{getattr(inputs, name):.3g} {unit}" if inputs.HasField(name) else "unknown"
 
 
 def _table(columns: Iterable[str]) -> Table:

@@ -61,13 +61,11 @@ async def supervise(children: Sequence[Child], stop: asyncio.Event, logs: Path |
 async def _start(child: Child, logs: Path | None) -> _Running:
     with _log_file(child, logs) as log:
         process = await asyncio.create_subprocess_exec(
-            *TIDEGATE,
-            *child.arguments,
+            *child_processes.leashed((*TIDEGATE, *child.arguments)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log or asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches only us, so that we can stop the children in order
-            preexec_fn=child_processes.die_with_parent,
         )
     _log.info("started", child=child.name, pid=process.pid)
     return _Running(child, process, None if log else asyncio.create_task(_prefix_lines(child.name, process)))

@@ -121,16 +121,14 @@ async def _run_policy(case: Case, stack: Stack, screen: Screen) -> PolicyRun:
 async def _stack_up(stack: Stack) -> AsyncIterator[asyncio.subprocess.Process]:
     """`tidegate up` on the stack's settings file; stopped in order at the end."""
     stack.logs.mkdir(parents=True, exist_ok=True)
-    arguments = ("-m", "tidegate.cli", "up", "--config", str(stack.config), "--logs", str(stack.logs))
+    command = (sys.executable, "-m", "tidegate.cli", "up", "--config", str(stack.config), "--logs", str(stack.logs))
     with (stack.logs / "up.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
+            *child_processes.leashed(command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=child_processes.die_with_parent,
         )
     try:
         yield process

@@ -1,0 +1,12 @@
+"""For all tests."""
+
+import asyncio
+
+
+def pytest_sessionstart() -> None:
+    """No event loop is set before the first async test.
+
+    On Python 3.11 pytest-asyncio's look for one to put back would otherwise make one that nobody closes, and the
+    ResourceWarning at the end of the session is an error.
+    """
+    asyncio.set_event_loop(None)
