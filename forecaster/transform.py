@@ -2,7 +2,8 @@
 
 y = asinh(sqrt(rate / corner)) stabilises the variance of counts that are Poisson when few and spread in proportion
 to their rate when many (the negative binomial; Anscombe, Biometrika 35, 1948): like a square root below the corner,
-like a logarithm above it. The corner is read from the series' own noise. A residual on this scale therefore widens with the rate when it is carried to another one.
+like a logarithm above it. The corner is read from the series' own noise. A residual on this scale therefore widens
+with the rate when it is carried to another one.
 """
 
 from dataclasses import dataclass

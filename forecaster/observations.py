@@ -1,0 +1,31 @@
+"""Checking what is to be observed. PURE."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecaster.history import Observation
+from tidegate.shared.errors import InvalidSeries
+
+LATEST_S = 253_402_300_800.0
+"""The year 10000: a time beyond it is not in seconds."""
+
+
+def checked(model: str, source: str, start_s: float, step_s: float, rate_rps: Sequence[float]) -> Observation:
+    """An observation that makes sense. Raises InvalidSeries naming the field and the value."""
+    if not model:
+        raise InvalidSeries("model is empty: say which model's demand this is")
+    if not source:
+        raise InvalidSeries("source is empty: say who observed it, a router's id or 'import'")
+    if not 0.0 < step_s < np.inf:
+        raise InvalidSeries(f"step_s is {step_s:g}: it must be over 0")
+    if not 0.0 <= start_s < LATEST_S:
+        raise InvalidSeries(f"start_s is {start_s:g}: it must be epoch seconds")
+    if abs(start_s / step_s - round(start_s / step_s)) > 1e-6:
+        raise InvalidSeries(f"start_s is {start_s:.3f}: it must be a multiple of step_s, {step_s:g}")
+    rates = np.array(rate_rps, dtype=float)
+    wrong = np.flatnonzero((rates < 0) | np.isinf(rates))
+    if len(wrong):
+        place = int(wrong[0])
+        raise InvalidSeries(f"rate_rps[{place}] is {rates[place]:g}: it must be finite and not negative (NaN: missing)")
+    return Observation(model, source, start_s, step_s, rates)
