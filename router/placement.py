@@ -40,13 +40,12 @@ def outcome_of(code: grpc.StatusCode) -> Outcome:
 
 
 def connection_broke(error: grpc.aio.AioRpcError) -> bool:
-    """Whether the connection was lost after the request may have reached the backend.
+    """Whether the connection was lost under the request, which the backend may have had in its hands.
 
-    gRPC tells the three kinds of UNAVAILABLE apart only in its texts (grpc/src/core: `Error received from peer` when
-    the backend said so, `failed to connect` when there was no connection).
+    Only gRPC's texts tell this UNAVAILABLE from a refused connection ("failed to connect to all addresses") and from a
+    backend's own answer; grpcio 1.81 says "Stream removed (Socket closed)" when the peer was killed.
     """
-    text = error.debug_error_string() or ""
-    return "received from peer" not in text and "failed to connect" not in (error.details() or text)
+    return any(sign in (error.details() or "") for sign in ("Stream removed", "Socket closed", "Connection reset"))
 
 
 class Placement:
