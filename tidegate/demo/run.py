@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 
 from tidegate.client.load import InferSender, OpenLoop
@@ -28,6 +29,7 @@ from tidegate.demo.traffic import AnswerSheet, Traffic, make_traffic
 from tidegate.demo.watch import Watcher, until_ready
 from tidegate.shared import child_processes
 from tidegate.shared.errors import TidegateError
+from tidegate.shared.grpc_errors import error_of
 
 UP_S = 120.0
 """Longest wait for the first replica (imports are slow on a cold disk)."""
@@ -111,6 +113,8 @@ async def _run_policy(case: Case, stack: Stack, screen: Screen) -> PolicyRun:
                 if not work.done():
                     raise DemoFailed(f"tidegate up ended with code {ended.result()}; its logs: {stack.logs}")
                 return work.result()
+            except grpc.aio.AioRpcError as error:
+                raise error_of(error, f"{case.policy}'s stack (logs: {stack.logs})") from None
             finally:
                 work.cancel()
                 ended.cancel()

@@ -45,7 +45,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """One line."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     @contextmanager
     def run(self, title: str) -> Iterator[None]:

@@ -10,6 +10,11 @@ from collections.abc import Sequence
 from tidegate.shared import leash
 
 
+def die_with_parent() -> None:
+    """For a child that runs our code anyway, such as a worker of a process pool: SIGTERM when this process is gone."""
+    leash.die_with_parent()
+
+
 def leashed(command: Sequence[str]) -> list[str]:
     """The command, run so that it gets SIGTERM when this process is gone, even by kill -9."""
     return [sys.executable, leash.__file__, str(os.getpid()), *command]

@@ -13,13 +13,18 @@ import sys
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the parent is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def main() -> None:
     """Ask for the signal, check that the parent didn't end meanwhile, become the command."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            sys.exit(0)
+    die_with_parent()
+    if os.getppid() != parent:
+        sys.exit(0)
     os.execvp(command[0], command)  # noqa: S606 - the command is the caller's own, no shell is wanted
 
 
