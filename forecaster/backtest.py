@@ -32,6 +32,11 @@ class OriginResult:
     fit_seconds: float
     update_seconds: float
 
+    @property
+    def observed(self) -> bool:
+        """Whether anything came that it can be judged by."""
+        return bool(np.isfinite(self.actual).any())
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

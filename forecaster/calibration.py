@@ -95,12 +95,16 @@ def _judge(
     residuals = targets - combined
     last = scale.back(ewma(values, 0.01)[origins])[:, None]
     known = np.isfinite(actual)
-    losses = [
-        _mean_by_step(np.abs(actual - reference), known)
-        for reference in (scale.back(combined), scale.back(medians[names.index(SEASONAL_NAIVE)]), last)
-    ]
-    judged = int(known.any(axis=1).sum())
-    return Calibration(weights, spread_of(residuals[::-1]), judged, *losses, _coverage(residuals))
+    naive = scale.back(medians[names.index(SEASONAL_NAIVE)])
+    return Calibration(
+        weights=weights,
+        spread=spread_of(residuals[::-1]),
+        origins=int(known.any(axis=1).sum()),
+        loss=_mean_by_step(np.abs(actual - scale.back(combined)), known),
+        naive_loss=_mean_by_step(np.abs(actual - naive), known),
+        last_loss=_mean_by_step(np.abs(actual - last), known),
+        covered=_coverage(residuals),
+    )
 
 
 def _coverage(residuals: FloatArray) -> FloatArray:

@@ -6,29 +6,36 @@ and never waits for another fit, except for a series' very first.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import structlog
 
 from forecaster import backtest, model
-from forecaster.history import History, Observation
+from forecaster.history import History
 from forecaster.metrics import Metrics
 from forecaster.model import Explanation, FittedModel
+from forecaster.observations import Observation
 from forecaster.series import SILENCE_S, choose_step_s, total_demand
 from forecaster.settings import ForecasterSettings
-from tidegate.shared.errors import NoData, NotReady, TidegateError
+from tidegate.shared.errors import InvalidRequest, NoData, NotReady
 from tidegate.shared.values import DemandSeries, Forecast
 
 LOOK_S = 0.5
 """How often the engine looks for fits that have aged."""
 
+FIRST_FIT_AGAIN_S = 5.0
+"""A series without any fit is tried again after this."""
+
 PRUNE_EVERY_S = 3600.0
 BACKTEST_ORIGINS = 30
 BACKTEST_FROM = 0.7
+
+R = TypeVar("R")
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +49,7 @@ class Series:
     fitted_at_s: float = 0.0
     fit_seconds: float = 0.0
     slow: bool = False
+    slow_running: bool = False
     stale: bool = False
     horizon_s: float = 0.0
     fitting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -132,6 +140,15 @@ class Engine:
                 yield len(results), len(rows), None
         yield len(rows), len(rows), backtest.summarise(demand, results)
 
+    async def observed(self, name: str, length_s: float, step_s: float) -> DemandSeries:
+        """The latest `length_s` of demand. Raises SeriesNotFound, InvalidRequest."""
+        if not 0.0 < length_s < np.inf:
+            raise InvalidRequest(f"length_s is {length_s:g}: it must be over 0")
+        demand = await asyncio.to_thread(self._demand, name, self._clock(), step_s or None)
+        count = max(1, int(length_s / demand.step_s))
+        rates = demand.rate_rps[-count:]
+        return DemandSeries(name, demand.end_s - len(rates) * demand.step_s, demand.step_s, rates)
+
     async def list_series(self) -> list[SeriesInfo]:
         """Every series, by name."""
         return [await asyncio.to_thread(self._info, name) for name in sorted(self._series)]
@@ -189,38 +206,39 @@ class Engine:
             )
 
     def _due(self, series: Series) -> bool:
-        if series.fitted is None or series.stale:
-            return True
-        return self._clock() - series.fitted_at_s >= model.refit_after_s(series.fitted)
+        return series.stale or self._age(series) >= 1.0
+
+    def _age(self, series: Series) -> float:
+        """Time since the last fit, or the last try, as a share of what a fit is good for."""
+        good_for_s = model.refit_after_s(series.fitted) if series.fitted else FIRST_FIT_AGAIN_S
+        return (self._clock() - series.fitted_at_s) / good_for_s
 
     async def _refit(self, series: Series) -> None:
-        try:
+        """A fast fit, and a slow one where the budget allows. While a slow one runs, the one before it serves on."""
+        if self._settings.slow_cpu_share > 0 and self._clock() >= self._slow_from_s:
+            self._slow_from_s = float("inf")
+            series.slow_running = True
+            self._start(self._slow_fit(series))
+        if not (series.slow and series.slow_running) or series.stale or self._age(series) >= 2.0:
             async with series.fitting:
-                slow_leads = series.slow and not series.stale and series.fitted is not None
-                slow = self._settings.slow_cpu_share > 0 and self._clock() >= self._slow_from_s
-                if slow:
-                    self._start(self._slow_fit(series))
-                if not (slow and slow_leads):
-                    await self._fit(series, "fast")
-        except NoData:
-            series.fitted_at_s, series.stale = self._clock(), False
-        except (TidegateError, BrokenProcessPool) as error:
-            self._metrics.fit_failures.labels(series.model).inc()
-            _log.warning("fit failed", model=series.model, error=str(error))
-            series.fitted_at_s, series.stale = self._clock(), False
+                await self._try_fit(series, "fast")
 
     async def _slow_fit(self, series: Series) -> None:
-        self._slow_from_s = float("inf")
-        seconds = 0.0
-        try:
-            seconds = await self._fit(series, "slow")
-        except (TidegateError, BrokenProcessPool) as error:
-            self._metrics.fit_failures.labels(series.model).inc()
-            _log.warning("slow fit failed", model=series.model, error=str(error))
-        finally:
-            self._slow_from_s = self._clock() + seconds * (1.0 / self._settings.slow_cpu_share - 1.0)
+        began = time.perf_counter()
+        await self._try_fit(series, "slow")
+        series.slow_running = False
+        self._slow_from_s = self._clock() + (time.perf_counter() - began) * (1.0 / self._settings.slow_cpu_share - 1.0)
 
-    async def _fit(self, series: Series, speed: str) -> float:
+    async def _try_fit(self, series: Series, speed: str) -> None:
+        try:
+            await self._fit(series, speed)
+        except Exception as error:  # one series that can't be fitted must not keep the others from it
+            series.fitted_at_s, series.stale = self._clock(), False
+            if not isinstance(error, NoData):
+                self._metrics.fit_failures.labels(series.model).inc()
+                _log.warning("fit failed", model=series.model, speed=speed, exc_info=error)
+
+    async def _fit(self, series: Series, speed: str) -> None:
         series.stale = False
         began = time.perf_counter()
         demand = await asyncio.to_thread(self._demand, series.model, self._clock(), None)
@@ -232,7 +250,6 @@ class Engine:
             series.fitted, series.fitted_at_s = fitted, self._clock()
             series.fit_seconds, series.slow = seconds, speed == "slow"
             self._metrics.fitted(fitted.explain(horizon_s))
-        return seconds
 
     def _demand(self, name: str, now_s: float, step_s: float | None) -> DemandSeries:
         span = self._history.span(name)
@@ -264,16 +281,17 @@ class Engine:
             fitted.seasons_s if fitted else (),
         )
 
-    async def _run(self, speed: str, function: Callable, *arguments: object) -> object:
+    async def _run(self, speed: str, function: Callable[..., R], *arguments: object) -> R:
         """Call a function in the worker of that speed; a worker that died is replaced with the next call."""
-        worker = self._running.setdefault(speed, self._workers[speed]())
+        if speed not in self._running:
+            self._running[speed] = self._workers[speed]()
         try:
-            return await asyncio.get_running_loop().run_in_executor(worker, function, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._running[speed], function, *arguments)
         except BrokenProcessPool:
             self._running.pop(speed, None)
             raise NotReady("the process that fits forecasts died; it is started again with the next fit") from None
 
-    def _start(self, work: object) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -8,8 +8,8 @@ import numpy as np
 import structlog
 
 from forecaster.engine import Engine
-from forecaster.history import Observation
 from forecaster.metrics import Metrics
+from forecaster.observations import Observation
 from protos import router_pb2, router_pb2_grpc
 from tidegate.shared.grpc_server import channel
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from forecaster.observations import Observation
 from forecaster.series import SourceSeries
 from tidegate.shared.errors import InvalidSetting, SeriesNotFound
-from tidegate.shared.values import FloatArray
 
 VERSION = 1
 BUSY_TIMEOUT_S = 10.0
@@ -31,17 +31,6 @@ CREATE TABLE IF NOT EXISTS point (
 ) WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Observation:
-    """Rates of one source from `start_s` (a multiple of `step_s`) on; NaN is missing."""
-
-    model: str
-    source: str
-    start_s: float
-    step_s: float
-    rate_rps: FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,26 @@
-"""Checking what is to be observed. PURE."""
+"""What is observed, and the check that it makes sense. PURE."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.history import Observation
 from tidegate.shared.errors import InvalidSeries
+from tidegate.shared.values import FloatArray
 
 LATEST_S = 253_402_300_800.0
 """The year 10000: a time beyond it is not in seconds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """Rates of one source from `start_s` (a multiple of `step_s`) on; NaN is missing."""
+
+    model: str
+    source: str
+    start_s: float
+    step_s: float
+    rate_rps: FloatArray
 
 
 def checked(model: str, source: str, start_s: float, step_s: float, rate_rps: Sequence[float]) -> Observation:

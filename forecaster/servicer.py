@@ -73,6 +73,14 @@ class ForecasterServicer(forecast_pb2_grpc.ForecasterServicer):
             yield pb.BacktestProgress(done=done, origins=origins, result=result)
 
     @rpc
+    async def GetHistory(
+        self, request: pb.GetHistoryRequest, context: grpc.aio.ServicerContext
+    ) -> pb.GetHistoryResponse:
+        """The latest stretch of what was observed."""
+        series = await self._engine.observed(request.model, request.length_s, request.step_s)
+        return wire_forecast.history_to_proto(series)
+
+    @rpc
     async def ListSeries(
         self, request: pb.ListSeriesRequest, context: grpc.aio.ServicerContext
     ) -> pb.ListSeriesResponse:

@@ -28,9 +28,9 @@ def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: 
 
     Row c, phase p holds cycles 0..c at that phase; NaN where the phase was never seen. `rows` may reach past the end.
     """
-    table = np.full(rows * period, np.nan)
-    table[: len(values)] = values
-    table = table.reshape(rows, period)
+    flat = np.full(rows * period, np.nan)
+    flat[: len(values)] = values
+    table = flat.reshape(rows, period)
     known = np.isfinite(table)
     keep = 0.5 ** (1.0 / half_life_cycles)
     weighed = lfilter([1.0], [1.0, -keep], np.where(known, table, 0.0), axis=0)

@@ -2,10 +2,9 @@
 
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
-from tidegate.shared.child_processes import die_with_parent
+from multiprocessing import connection, get_context, parent_process
 
 NICENESS = 10
 
@@ -20,6 +19,13 @@ def new_worker() -> ProcessPoolExecutor:
 
 
 def _set_up() -> None:
-    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to act on
     os.nice(NICENESS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(0)  # in the middle of a fit, too: nobody is left to take it

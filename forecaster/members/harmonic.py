@@ -63,9 +63,9 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Harmonic:
         penalties.append(SMOOTHNESS * np.repeat(np.arange(1, waves.shape[1] // 2 + 1) ** 2, 2))
     design = np.hstack(blocks)[known]
     weights = _recency(len(values), periods)[known, None]
-    target = values[known]
-    gram = design.T @ (design * weights)
-    coefficients = np.linalg.solve(gram + np.diag(np.concatenate(penalties)), design.T @ (target * weights[:, 0]))
+    weighed = design * weights
+    gram = design.T @ weighed + np.diag(np.concatenate(penalties))
+    coefficients = np.linalg.solve(gram, weighed.T @ values[known]).astype(np.float64)
     fitted = Harmonic(periods, coefficients, _NO_MEMORY)
     deviation = values - fitted._season(len(values))
     return Harmonic(periods, coefficients, carry.fit(deviation, periods, horizon))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from protos import forecast_pb2 as pb
-from tidegate.shared.values import FloatArray, Forecast, Skill
+from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Skill
 
 
 def to_proto(forecast: Forecast) -> pb.ForecastResponse:
@@ -56,6 +56,18 @@ def skill_to_proto(skill: Skill) -> pb.Skill:
 def skill_from_proto(message: pb.Skill) -> Skill:
     """A skill off the wire."""
     return Skill(message.origins, message.vs_seasonal_naive, message.vs_last_value, message.coverage_95)
+
+
+def history_to_proto(series: DemandSeries) -> pb.GetHistoryResponse:
+    """Observed demand on the wire."""
+    return pb.GetHistoryResponse(
+        model=series.model, start_s=series.start_s, step_s=series.step_s, rate_rps=series.rate_rps
+    )
+
+
+def history_from_proto(message: pb.GetHistoryResponse) -> DemandSeries:
+    """Observed demand off the wire."""
+    return DemandSeries(message.model, message.start_s, message.step_s, np.array(message.rate_rps, dtype=float))
 
 
 def _table(rows: list, steps: int) -> FloatArray:
