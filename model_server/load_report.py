@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from model_server.servable import Servable
 from protos.orca_pb2 import OrcaLoadReport
-
-TRAILER = "endpoint-load-metrics-bin"
+from tidegate.shared.load_reports import APPLICATION_KEY, STANDARD_KEY
 
 
 def load_report(
@@ -30,4 +29,5 @@ def load_report(
     rows_per_s = servable.capacity.rows_per_s() if servable else None
     if rows_per_s is not None:
         report.named_metrics["capacity_rows_per_s"] = rows_per_s
-    return ((TRAILER, report.SerializeToString()),)
+    encoded = report.SerializeToString()
+    return ((STANDARD_KEY, encoded), (APPLICATION_KEY, encoded))

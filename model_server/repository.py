@@ -113,7 +113,7 @@ class Repository:
         version that it asks for is missing.
         """
         folder = self._root / name
-        if not name or Path(name).name != name or not folder.is_dir():
+        if name not in self.names():
             raise ModelNotFound(f"model '{name}' is not in the repository")
         config = read_config(folder / CONFIG_FILE)
         found = {int(path.name): path for path in folder.iterdir() if path.is_dir() and _is_version(path.name)}
