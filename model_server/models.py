@@ -59,16 +59,20 @@ class Models:
         self._retired = False
 
     async def load_all(self) -> None:
-        """Load every model on disk. One that fails stays UNAVAILABLE with the reason, and the server not ready."""
-        for name in self._repository.names():
-            try:
-                await self.load(name)
-            except TidegateError as error:
-                _log.error("model failed to load", model=name, reason=str(error))
-            except Exception:  # one model's surprise must not keep the others from serving
-                _log.exception("model failed to load", model=name)
+        """Load every model on disk, side by side. One that fails stays UNAVAILABLE with the reason, and the server
+        not ready.
+        """
+        await asyncio.gather(*(self._try_to_load(name) for name in self._repository.names()))
         self._tried_all = True
         self._note_readiness()
+
+    async def _try_to_load(self, name: str) -> None:
+        try:
+            await self.load(name)
+        except TidegateError as error:
+            _log.error("model failed to load", model=name, reason=str(error))
+        except Exception:  # one model's surprise must not keep the others from serving
+            _log.exception("model failed to load", model=name)
 
     async def load(self, name: str) -> None:
         """Load a model anew from disk, and serve it when all of its versions are warmed.

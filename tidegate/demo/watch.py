@@ -118,7 +118,8 @@ class Watcher:
         past = forecast_pb2.ObserveRequest(
             model=model, source="import", start_s=start_s, step_s=STEP_S, rate_rps=rate_rps.tolist()
         )
-        await self._forecaster.Observe(iter([past]), timeout=_IMPORT_S)
+        # It may have come up after our first try to connect: wait for it.
+        await self._forecaster.Observe(iter([past]), timeout=_IMPORT_S, wait_for_ready=True)
 
 
 async def until_ready(watcher: Watcher, replicas: int, timeout_s: float) -> bool:

@@ -29,12 +29,20 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _log = structlog.get_logger(__name__)
 
 
+class _NotServingYet(health.aio.HealthServicer):
+    """grpc_health's own servicer says SERVING for "" from the start, whatever the server still has to load."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._server_status = dict.fromkeys(names, NOT_SERVING)
+
+
 class Health:
-    """The health service of one server: "" and each of its services say the same."""
+    """The health service of one server: "" and each of its services say the same, NOT_SERVING at first."""
 
     def __init__(self, services: Sequence[str]) -> None:
         self._names = ("", *services)
-        self.servicer = health.aio.HealthServicer()
+        self.servicer = _NotServingYet(self._names)
 
     async def set(self, *, serving: bool) -> None:
         """Say SERVING or NOT_SERVING, to watchers too."""
