@@ -27,6 +27,9 @@ NEXT_GAIN = 0.02
 AS_GOOD = 0.75
 """The shortest candidate with this share of the best gain is taken: its multiples gain about as much."""
 
+SLACK = 0.02
+"""Lengths within this share of each other are one season."""
+
 HALF_LIFE_CYCLES = 4.0
 
 
@@ -60,7 +63,7 @@ def _candidates(values: FloatArray, step_s: float) -> list[int]:
     calendar = [round(season / step_s) for season in CALENDAR_S if season % step_s == 0]
     known = [period for period in calendar if 4 <= period <= longest]
     for peak in _peaks(values, longest):
-        if all(abs(peak - period) > max(1, 0.02 * period) for period in known):
+        if all(abs(peak - period) > max(1, SLACK * period) for period in known):
             known.append(peak)
     return known
 
@@ -84,7 +87,14 @@ def _peaks(values: FloatArray, longest: int) -> list[int]:
     low = np.flatnonzero(correlation < 0.5 * correlation[tops].max()) if len(tops) else np.array([], dtype=int)
     tops = tops[(tops >= 4) & (tops > (low[0] if len(low) else longest))]
     highest = tops[np.argsort(correlation[tops])[::-1][:MAX_PEAKS]]
-    return [int(lag) for lag in highest]
+    return list(dict.fromkeys(_sharpened(correlation, int(lag)) for lag in highest))
+
+
+def _sharpened(correlation: FloatArray, lag: int) -> int:
+    """The lag near a peak whose multiples correlate best: noise moves a peak, its tenth multiple shows by how much."""
+    slack = max(2, round(SLACK * lag))
+    near = np.arange(max(2, lag - slack), min(lag + slack, len(correlation) - 1) + 1)
+    return int(max(near, key=lambda candidate: float(correlation[candidate::candidate].mean())))
 
 
 def _line(filled: FloatArray) -> tuple[float, float]:
@@ -124,4 +134,4 @@ def _before(rest: FloatArray, period: int) -> FloatArray:
 
 def _is_another(period: int, found: list[int]) -> bool:
     """Not one of those found, nor within 2 % of one."""
-    return all(abs(period - other) > max(1, 0.02 * other) for other in found)
+    return all(abs(period - other) > max(1, SLACK * other) for other in found)
