@@ -42,11 +42,12 @@ def prepare(folder: Path, models: Path, policy: str) -> Stack:
     for old in folder.glob("*.sqlite*"):
         old.unlink()
     stack = Stack(folder, *_free_addresses(4))
-    stack.config.write_text(to_toml(_tables(stack, models, policy)))
+    stack.config.write_text(to_toml(settings_tables(stack, models, policy)))
     return stack
 
 
-def _tables(stack: Stack, models: Path, policy: str) -> dict[str, dict[str, Any]]:
+def settings_tables(stack: Stack, models: Path, policy: str) -> dict[str, dict[str, Any]]:
+    """The four tables of the settings file."""
     pool = {
         "name": POOL,
         "models": list(MODELS),

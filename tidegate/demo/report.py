@@ -37,8 +37,8 @@ def replica_seconds(samples: Sequence[Sample], until_s: float) -> float:
     Worked example: 1 replica asked from 0 s, 3 from 10 s, until 15 s: 10 + 15 = 25.
     """
     inside = [sample for sample in samples if sample.at_s < until_s]
-    ends = [*(max(0.0, sample.at_s) for sample in inside[1:]), until_s]
-    return sum(sample.asked * (end - max(0.0, sample.at_s)) for sample, end in zip(inside, ends, strict=True))
+    times = [*(max(0.0, sample.at_s) for sample in inside), until_s]
+    return sum(sample.asked * (times[i + 1] - times[i]) for i, sample in enumerate(inside))
 
 
 def ready_ahead_s(peak: Peak, ready: Sequence[tuple[float, int]]) -> float | None:
