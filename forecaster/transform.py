@@ -15,6 +15,9 @@ from tidegate.shared.values import FloatArray
 CORNER_SHARE = 0.05
 """The corner is at least this share of the usual rate, so that an outage is not minus infinity."""
 
+SMALLEST_SHARE = 1e-6
+"""Nor is it less than this share of the highest rate (or this many requests/s)."""
+
 LEVEL_BINS = 12
 MIN_BIN = 8
 LEAST_NOISE = 0.03
@@ -47,7 +50,9 @@ def scale_for(rate_rps: FloatArray) -> Scale:
     busy = known[known > 0]
     usual = float(np.median(busy)) if len(busy) else 1.0
     corner = np.clip(_corner(rate_rps), CORNER_SHARE * usual, 10.0 * usual)
-    return Scale(float(corner), max(CEILING_FACTOR * float(known.max()), float(corner)))
+    highest = float(known.max())
+    corner = max(float(corner), SMALLEST_SHARE * highest, SMALLEST_SHARE)
+    return Scale(corner, max(CEILING_FACTOR * highest, corner))
 
 
 def _corner(rate_rps: FloatArray) -> float:
