@@ -8,7 +8,7 @@ import numpy as np
 from scaler.observation import PoolForecast
 from tidegate.shared.values import FloatArray, Forecast, Skill
 
-MOST_STEPS = 32
+MOST_STEPS = 16
 """Steps of the decision window at most: finer than that changes no decision and costs time."""
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaler import adjustments, hpa, risk, trust
+from scaler import adjustments, hpa, risk
 from scaler.observation import Observation, PoolForecast, PoolSpec
+from scaler.trust import Trust, judge
 from tidegate.shared.values import QUANTILES, Adjustment, Mode, Plan, PlanInputs, Term
 
 Wishes = tuple[tuple[float, int], ...]
@@ -22,7 +23,7 @@ Wishes = tuple[tuple[float, int], ...]
 class Memory:
     """What one pool's planner carries from tick to tick."""
 
-    trust: trust.Trust = field(default_factory=trust.Trust)
+    trust: Trust = field(default_factory=Trust)
     baseline: hpa.HpaMemory = field(default_factory=hpa.HpaMemory)
     wanted: Wishes = ()
     """(when, replicas) wanted within the last lead, falling: an earlier, smaller wish can't be the highest again."""
@@ -32,9 +33,9 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
     """The decision for this tick, and what to remember for the next."""
     forecast = observation.forecast
     if spec.mode is None:
-        judged = trust.judge(memory.trust, forecast.skill if forecast else None)
+        judged = judge(memory.trust, forecast.skill if forecast else None)
     else:
-        judged = trust.Trust(spec.mode, "set for the pool")
+        judged = Trust(spec.mode, "set for the pool")
     baseline, baseline_memory = _baseline_term(spec, observation, memory.baseline)
     terms = (_forecast_term(spec, observation), _reactive_term(spec, observation), baseline)
     held = _no_data(observation)
@@ -122,7 +123,7 @@ def _forecast_term(spec: PoolSpec, observation: Observation) -> Term:
     if forecast is None:
         return Term("forecast", None, observation.forecast_note)
     window = _window(forecast, observation)
-    choice = risk.choose(spec, observation, window, forecast.step_s)
+    choice = risk.choose(spec, observation, forecast.paths_rows_per_s, forecast.step_s)
     peak = np.quantile(window.max(axis=1, initial=0.0), (0.5, 0.95))
     reason = (
         f"peaks in {observation.window_s:.3g} s: {peak[0]:.3g} rows/s at 50 %, {peak[1]:.3g} at 95 %; "

@@ -1,1 +1,4 @@
-"""Forecaster and planner cores against rivals, on recorded or made-up traffic."""
+"""The simulator: the production planner and forecaster, and their rivals, against one trace and one queue.
+
+Pure cores: `arrivals`, `world`, `waits`, `clairvoyant`, `policies`, `predictive`, `replay`, `report`; `chart` draws.
+"""
