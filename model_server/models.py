@@ -59,9 +59,7 @@ class Models:
         self._retired = False
 
     async def load_all(self) -> None:
-        """Load every model on disk, side by side. One that fails stays UNAVAILABLE with the reason, and the server
-        not ready.
-        """
+        """Load every model on disk. One that fails stays UNAVAILABLE with the reason, and the server not ready."""
         await asyncio.gather(*(self._try_to_load(name) for name in self._repository.names()))
         self._tried_all = True
         self._note_readiness()

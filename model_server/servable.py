@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -74,9 +75,23 @@ class Loader:
         self._threads = threads
         self._rehearsal = rehearsal
         self._ready_not_before_s = ready_not_before_s
+        self._one_at_a_time = asyncio.Lock()
 
     async def load(self, files: ModelFiles, version: int, statistics: Statistics) -> Servable:
-        """Load and warm one version on every instance. Raises ModelLoadFailed, InvalidSetting (no such device)."""
+        """Load and warm one version on every instance. Raises ModelLoadFailed, InvalidSetting (no such device).
+
+        One at a time: a warm-up that shares the device with another measures the other's work as its own.
+        """
+        async with self._one_at_a_time:
+            servable = await self._make(files, version, statistics)
+        try:
+            await asyncio.sleep(max(0.0, self._ready_not_before_s - time.monotonic()))
+        except BaseException:
+            await servable.close("its load was given up")
+            raise
+        return servable
+
+    async def _make(self, files: ModelFiles, version: int, statistics: Statistics) -> Servable:
         config = files.config
         started_s = time.monotonic()
         instances = await self._instances(files, version)
@@ -91,12 +106,11 @@ class Loader:
             for execute in executes:
                 await self._warm(execute, files, runner.signature, capacity, max_batch_rows, batched=not unbatched)
             warmed_s = time.monotonic()
-            await asyncio.sleep(max(0.0, self._ready_not_before_s - warmed_s))
         except BaseException:
             for instance in instances:
                 instance.thread.shutdown(wait=False)
             raise
-        queue: BatchQueue = BatchQueue(max_batch_rows, config.max_queue_delay_s, config.max_queue_rows)
+        queue: BatchQueue[Any] = BatchQueue(max_batch_rows, config.max_queue_delay_s, config.max_queue_rows)
         batcher = Batcher(queue, executes, statistics, capacity, time.monotonic, time.time, self._rehearsal)
         return Servable(
             name=files.name,
@@ -116,27 +130,20 @@ class Loader:
         )
 
     async def _instances(self, files: ModelFiles, version: int) -> "list[_Instance]":
-        config = files.config
+        """Every instance has a thread of its own: runtimes keep per-thread settings and caches."""
+        config, file = files.config, files.versions[version]
         device = resolve(config.device or self._device, self._gpus)
         threads = threads_each(self._threads, config.instances)
-        instances: list[_Instance] = []
+        loop = asyncio.get_running_loop()
+        names = [f"{files.name}-{version}-{index}" for index in range(config.instances)]
+        pools = [ThreadPoolExecutor(1, thread_name_prefix=name) for name in names]
         try:
-            for index in range(config.instances):
-                # A thread for each instance: runtimes keep per-thread settings and caches.
-                thread = ThreadPoolExecutor(1, thread_name_prefix=f"{files.name}-{version}-{index}")
-                try:
-                    runner = await asyncio.get_running_loop().run_in_executor(
-                        thread, runners.load, files.versions[version], config, device, threads
-                    )
-                except BaseException:
-                    thread.shutdown(wait=False)
-                    raise
-                instances.append(_Instance(runner, thread))
+            loaded = [await loop.run_in_executor(pool, runners.load, file, config, device, threads) for pool in pools]
         except BaseException:
-            for instance in instances:
-                instance.thread.shutdown(wait=False)
+            for pool in pools:
+                pool.shutdown(wait=False)
             raise
-        return instances
+        return [_Instance(runner, pool) for runner, pool in zip(loaded, pools, strict=True)]
 
     async def _warm(
         self,

@@ -26,7 +26,8 @@ from model_server.startup import process_age_s
 from model_server.statistics import BusyMeter
 from protos import inference_pb2, inference_pb2_grpc
 from tidegate.shared.errors import TidegateError
-from tidegate.shared.grpc_server import Health, listen, new_server, serve_metrics, stop_signal
+from tidegate.shared.grpc_server import listen, new_server, serve_metrics, stop_signal
+from tidegate.shared.health import Health
 
 SERVICE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 
@@ -137,5 +138,6 @@ async def _stop(
     await asyncio.gather(*(registration.leave() for registration in registrations))
     if was_ready:  # before that nobody sends anything
         await asyncio.sleep(settings.lame_duck_s)
+    health.close()
     await server.stop(settings.drain_s)
     _log.info("stopped")

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +76,19 @@ async def refused(call: grpc.aio.UnaryUnaryCall) -> grpc.aio.AioRpcError:
     return caught.value
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the server's state has no event for it
+            await asyncio.sleep(0.005)
+
+
 NUMERIC = ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Path]:
+def repository(tmp_path: Path) -> Path:
     tiny.write_model(tmp_path, "add", tiny.add())
-    yield tmp_path
+    return tmp_path
 
 
 async def test_every_numeric_datatype_comes_back_as_it_went_raw(tmp_path: Path) -> None:
@@ -110,7 +116,7 @@ async def test_typed_requests_get_typed_answers(repository: Path) -> None:
 
 async def test_bytes_travel_typed_and_raw_and_must_be_text_for_onnx(tmp_path: Path) -> None:
     tiny.write_model(tmp_path, "text", tiny.identity("BYTES", ("batch", 2)))
-    words = ["tide".encode(), "ébb".encode()]
+    words = [b"tide", "ébb".encode()]
     async with serving(tmp_path) as served:
         message = pb.ModelInferRequest(model_name="text")
         tensor = message.inputs.add(name="x", datatype="BYTES", shape=[1, 2])
@@ -273,8 +279,7 @@ async def test_a_full_queue_refuses_with_pushback(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         three, two = ("FP32", np.zeros((3, 3), np.float32)), ("FP32", np.zeros((2, 3), np.float32))
         waiting = served.stub.ModelInfer(request("add", a=three, b=three))
-        while not served.models.find("add").batcher.queued_rows:
-            await asyncio.sleep(0.005)
+        await until(lambda: served.models.find("add").batcher.queued_rows > 0)
         error = await refused(served.stub.ModelInfer(request("add", a=two, b=two)))
         waiting.cancel()
     assert error.code() is Code.RESOURCE_EXHAUSTED
@@ -288,13 +293,11 @@ async def test_cancelled_and_expired_requests_never_run(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         cancelled = served.stub.ModelInfer(message)
         batcher = served.models.find("add").batcher
-        while not batcher.queued_rows:
-            await asyncio.sleep(0.005)
+        await until(lambda: batcher.queued_rows > 0)
         cancelled.cancel()
         error = await refused(served.stub.ModelInfer(message, timeout=0.05))
         assert error.code() is Code.DEADLINE_EXCEEDED
-        while batcher.queued_rows:
-            await asyncio.sleep(0.005)
+        await until(lambda: batcher.queued_rows == 0)
         (stats,) = (await served.stub.ModelStatistics(pb.ModelStatisticsRequest(name="add"))).model_stats
     assert stats.execution_count == 0
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 
 from tidegate.shared.errors import InvalidSetting
+from tidegate.shared.health import Health
 
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 """Largest message taken or sent (grpc's own default of 4 MiB is less than one batch of images)."""
@@ -23,38 +24,14 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 )
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0))
 
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-
 _log = structlog.get_logger(__name__)
-
-
-class _NotServingYet(health.aio.HealthServicer):
-    """grpc_health's own servicer says SERVING for "" from the start, whatever the server still has to load."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
-        self._server_status = dict.fromkeys(names, NOT_SERVING)
-
-
-class Health:
-    """The health service of one server: "" and each of its services say the same, NOT_SERVING at first."""
-
-    def __init__(self, services: Sequence[str]) -> None:
-        self._names = ("", *services)
-        self.servicer = _NotServingYet(self._names)
-
-    async def set(self, *, serving: bool) -> None:
-        """Say SERVING or NOT_SERVING, to watchers too."""
-        for name in self._names:
-            await self.servicer.set(name, SERVING if serving else NOT_SERVING)
 
 
 def new_server(services: Sequence[str], options: Sequence[tuple[str, Any]] = ()) -> tuple[grpc.aio.Server, Health]:
     """A server with health (NOT_SERVING until said otherwise) and reflection for the full names in `services`."""
     server = grpc.aio.server(options=(*SERVER_OPTIONS, *options))
     state = Health(services)
-    health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
     reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     return server, state
 
