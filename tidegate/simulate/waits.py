@@ -57,5 +57,5 @@ def _time_of(work: FloatArray, potential: FloatArray) -> FloatArray:
     inside = np.clip(end, 1, len(potential) - 1)
     gained = potential[inside] - potential[inside - 1]
     part = np.divide(work - potential[inside - 1], gained, out=np.full_like(work, np.inf), where=gained > 0)
-    reached: FloatArray = (inside - 1) + part
+    reached: FloatArray = inside.astype(np.float64) - 1.0 + part
     return reached
