@@ -21,6 +21,7 @@ from router.waiting import Hold
 from router.wire import first_string
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.grpc_errors import rpc
+from tidegate.shared.load_reports import APPLICATION_KEY, STANDARD_KEY
 
 _log = structlog.get_logger(__name__)
 
@@ -41,9 +42,9 @@ class Road:
 
     def arrived(self, model: str, metadata: Mapping[str, str | bytes]) -> None:
         """Count an inference as offered load, unless it says that it is a client's retry of one that was counted."""
-        label = self.core.names.label(model)
-        self.core.tallies.arrived[label] += 1
         if headers.PREVIOUS_ATTEMPTS_KEY not in metadata:
+            label = self.core.names.label(model)
+            self.core.tallies.arrived[label] += 1
             self.core.demand.arrive(label, time())
 
     def ended(self, placement: Placement) -> None:
@@ -54,7 +55,7 @@ class Road:
     def read_report(self, backend: str, label: str, trailing: Iterable[tuple[str, str | bytes]]) -> None:
         """Take in the load report among the trailing metadata, if there is one."""
         for key, value in trailing:
-            if key == headers.LOAD_REPORT_KEY and isinstance(value, bytes):
+            if key in (APPLICATION_KEY, STANDARD_KEY) and isinstance(value, bytes):
                 try:
                     report = orca_pb2.OrcaLoadReport.FromString(value)
                 except DecodeError:
@@ -67,6 +68,7 @@ class Road:
                     utilization=report.application_utilization,
                     capacity_rows_per_s=report.named_metrics.get("capacity_rows_per_s"),
                 )
+                return  # the same report may stand there under both names
 
 
 def model_of(message: bytes, metadata: Mapping[str, str | bytes]) -> str:

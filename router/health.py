@@ -10,8 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from protos import inference_pb2, inference_pb2_grpc
 from router.backends import BackendTable, Snapshot
 from router.channels import Channels
-from tidegate.shared.grpc_server import SERVING
 
+_SERVING = health_pb2.HealthCheckResponse.SERVING
 _PAUSE_S = 0.1
 """Between a watch that broke and the next; the next waits for the connection by itself."""
 
@@ -91,7 +91,7 @@ class HealthMonitor:
                 if done:
                     if update.result() is grpc.aio.EOF:
                         return
-                    serving = update.result().status == SERVING
+                    serving = update.result().status == _SERVING
                     update = asyncio.create_task(call.read())
                 await self._apply(address, serving=serving)
         except grpc.aio.AioRpcError as error:
@@ -107,7 +107,7 @@ class HealthMonitor:
         stub = health_pb2_grpc.HealthStub(self._channels.of(address))
         while True:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=self._timeout_s)
-            await self._apply(address, serving=answer.status == SERVING)
+            await self._apply(address, serving=answer.status == _SERVING)
             await asyncio.sleep(self._interval_s)
 
     async def _apply(self, address: str, *, serving: bool) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import random
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import time
 
 import structlog
@@ -28,9 +30,29 @@ _ADMIN_GRACE_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A router that serves: the addresses that it got, and what it knows."""
+
+    listen: str
+    admin: str
+    core: Core
+
+
 async def serve(settings: RouterSettings) -> None:
     """Serve until SIGTERM or SIGINT, then let what is in flight end. Raises InvalidSetting."""
     registry = CollectorRegistry()
+    async with stop_signal() as stop, running(settings, registry) as router:
+        serve_metrics(settings.metrics_listen, registry)
+        _log.info("ready", listen=router.listen, admin=router.admin, router_id=router.core.router_id)
+        await stop.wait()
+        in_flight = sum(router.core.leases.by_backend().values())
+        _log.info("stopping", outstanding=in_flight, held=len(router.core.room))
+
+
+@asynccontextmanager
+async def running(settings: RouterSettings, registry: CollectorRegistry) -> AsyncIterator[Running]:
+    """A router as long as the block lasts; on leaving it what is in flight gets `drain_s` to end."""
     data, data_health = new_server([SERVICE.full_name])
     admin, admin_health = new_server([ADMIN_SERVICE])
     data_address, admin_address = listen(data, settings.listen), listen(admin, settings.admin)
@@ -46,29 +68,24 @@ async def serve(settings: RouterSettings) -> None:
     router_pb2_grpc.add_RouterAdminServicer_to_server(
         RouterAdminServicer(core, ticks, settings.registration_ttl_s), admin
     )
-    serve_metrics(settings.metrics_listen, registry)
-
-    async with stop_signal() as stop:
-        await data.start()
-        await admin.start()
+    await data.start()
+    await admin.start()
+    seconds = asyncio.create_task(_close_seconds(core, ticks))
+    try:
         # The router serves from the start: without a ready replica it holds requests.
         await data_health.set(serving=True)
         await admin_health.set(serving=True)
-        seconds = asyncio.create_task(_close_seconds(core, ticks))
-        _log.info("ready", listen=data_address, admin=admin_address, router_id=router_id)
-        await stop.wait()
-        _log.info("stopping", outstanding=sum(core.leases.by_backend().values()), held=len(core.room))
+        yield Running(data_address, admin_address, core)
+    finally:
         await data_health.set(serving=False)
         await admin_health.set(serving=False)
         hold.close()
         await data.stop(settings.drain_s)
         await admin.stop(_ADMIN_GRACE_S)
         seconds.cancel()
-        with suppress(asyncio.CancelledError):
-            await seconds
         if health is not None:
             await health.close()
-        await channels.close()
+        await asyncio.gather(seconds, channels.close(), return_exceptions=True)
 
 
 def _watch_backends(core: Core, channels: Channels, settings: RouterSettings) -> HealthMonitor | None:

@@ -10,6 +10,7 @@ from protos import inference_pb2 as pb
 from router.headers import back, onward
 from router.wire import first_string
 from tidegate.shared.errors import InvalidRequest
+from tidegate.shared.load_reports import APPLICATION_KEY, STANDARD_KEY
 
 
 @given(name=st.text(max_size=300), version=st.text(max_size=20), raw=st.lists(st.binary(max_size=50), max_size=3))
@@ -65,10 +66,15 @@ def test_request_metadata_travels_on_without_what_belongs_to_one_hop():
     assert onward(sent) == (("traceparent", "00-1-2-01"), ("x-tenant-bin", b"\x00\xff"), ("tidegate-model", "digits"))
 
 
-def test_response_metadata_comes_back_with_pushback_and_load_report():
+def test_response_metadata_comes_back_with_pushback_and_rich_status():
     kept = (
         ("grpc-retry-pushback-ms", "500"),
-        ("endpoint-load-metrics-bin", b"\x01"),
         ("grpc-status-details-bin", b"\x02"),
     )
     assert back((*kept, ("grpc-status", "0"), ("content-type", "application/grpc"))) == kept
+
+
+def test_a_load_report_comes_back_under_both_of_its_names():
+    assert back(((APPLICATION_KEY, b"\x01"),)) == ((APPLICATION_KEY, b"\x01"), (STANDARD_KEY, b"\x01"))
+    both = ((STANDARD_KEY, b"\x01"), (APPLICATION_KEY, b"\x01"))
+    assert back(both) == both
