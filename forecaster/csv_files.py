@@ -28,7 +28,7 @@ class TimeForm:
     def write(self, time_s: float) -> str:
         """A time in the file's form."""
         if not self.iso:
-            return str(int(time_s)) if float(time_s).is_integer() else repr(round(time_s, 6))
+            return str(int(time_s)) if float(time_s).is_integer() else repr(round(float(time_s), 6))
         moment = datetime.fromtimestamp(round(time_s, 6), timezone(timedelta(seconds=self.zone_s)))
         return moment.isoformat().replace("+00:00", "Z") if self.zulu else moment.isoformat()
 
