@@ -89,12 +89,9 @@ def check_against(spec: TensorSpec, datatype: str, shape: Shape) -> None:
     """Raise InvalidTensor unless a tensor of this datatype and shape is one that `spec` takes."""
     if datatype != spec.datatype:
         raise InvalidTensor(f"input '{spec.name}': datatype is {datatype}, the model takes {spec.datatype}")
-    fits = len(shape) == len(spec.dims)
-    if fits:
-        for size, dim in zip(shape, spec.dims, strict=True):
-            if size != dim and (dim != -1 or size < 0):
-                fits = False
-    if not fits:
+    if len(shape) != len(spec.dims) or any(
+        size < 0 or dim not in (-1, size) for size, dim in zip(shape, spec.dims, strict=True)
+    ):
         raise InvalidTensor(f"input '{spec.name}': shape is {list(shape)}, the model takes {list(spec.dims)}")
 
 

@@ -2,6 +2,12 @@
 
 import asyncio
 
+import hypothesis
+
+# How long an example takes says nothing here: the machine runs other tests at the same time.
+hypothesis.settings.register_profile("tidegate", deadline=None)
+hypothesis.settings.load_profile("tidegate")
+
 
 def pytest_sessionstart() -> None:
     """No event loop is set before the first async test.

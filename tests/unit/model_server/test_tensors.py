@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from model_server.tensors import (
+    DATATYPES,
+    Signature,
+    TensorSpec,
+    check_against,
+    from_raw,
+    from_typed,
+    to_raw,
+)
+from tidegate.shared.errors import InvalidTensor
+
+NUMERIC = [name for name in DATATYPES if name != "BYTES"]
+
+
+@given(datatype=st.sampled_from(NUMERIC), shape=hnp.array_shapes(min_dims=0, max_dims=3, min_side=0), data=st.data())
+def test_raw_numbers_survive_the_way_there_and_back(datatype: str, shape: tuple[int, ...], data: st.DataObject) -> None:
+    array = data.draw(hnp.arrays(DATATYPES[datatype], shape))
+    back = from_raw("x", datatype, shape, to_raw(datatype, array))
+    assert back.shape == shape
+    assert back.tobytes() == array.tobytes()
+
+
+@given(words=st.lists(st.binary(max_size=20), max_size=6))
+def test_raw_bytes_survive_the_way_there_and_back(words: list[bytes]) -> None:
+    array = np.empty(len(words), object)
+    array[:] = words
+    back = from_raw("x", "BYTES", (len(words), 1), to_raw("BYTES", array))
+    assert back.shape == (len(words), 1)
+    assert back.ravel().tolist() == words
+
+
+def test_raw_numbers_are_not_copied_and_bools_are_only_0_and_1() -> None:
+    data = np.arange(3, dtype=np.float32).tobytes()
+    assert from_raw("x", "FP32", (3,), data).base is not None
+    assert from_raw("x", "BOOL", (3,), b"\x00\x02\x01").tobytes() == b"\x00\x01\x01"
+
+
+@pytest.mark.parametrize(
+    ("datatype", "shape", "data", "words"),
+    [
+        ("FP32", (2,), b"\x00" * 7, ["'x'", "7 bytes", "takes 8"]),
+        ("FP8", (2,), b"", ["'x'", "FP8", "FP16"]),
+        ("INT8", (-1,), b"", ["'x'", "[-1]"]),
+        ("BYTES", (1,), b"\x05\x00\x00\x00abc", ["'x'", "element 0", "7 bytes"]),
+        ("BYTES", (1,), b"\x05\x00", ["'x'", "element 0", "2 bytes"]),
+        ("BYTES", (2,), b"\x01\x00\x00\x00a", ["'x'", "1 BYTES elements", "takes 2"]),
+        ("BYTES", (1,), b"\x00\x00\x00\x00" * 2, ["'x'", "2 BYTES elements", "takes 1"]),
+    ],
+)
+def test_raw_content_that_does_not_fit_is_refused(
+    datatype: str, shape: tuple[int, ...], data: bytes, words: list[str]
+) -> None:
+    with pytest.raises(InvalidTensor) as caught:
+        from_raw("x", datatype, shape, data)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values", "words"),
+    [
+        ("INT8", [1, 300], ["'x'", "300", "INT8"]),
+        ("UINT16", [1, 70000], ["'x'", "70000", "UINT16"]),
+        ("FP32", [1.0], ["'x'", "1 elements", "takes 2"]),
+        ("FP16", [], ["'x'", "FP16", "raw"]),
+        ("BF16", [], ["'x'", "BF16", "raw"]),
+    ],
+)
+def test_typed_content_that_does_not_fit_is_refused(datatype: str, values: list[float], words: list[str]) -> None:
+    with pytest.raises(InvalidTensor) as caught:
+        from_typed("x", datatype, (2,), values)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_typed_content_becomes_an_array_of_its_datatype() -> None:
+    assert from_typed("x", "INT8", (2, 1), [-128, 127]).tolist() == [[-128], [127]]
+    assert from_typed("x", "BYTES", (2,), [b"a", b""]).tolist() == [b"a", b""]
+    assert from_typed("x", "BOOL", (2,), [True, False]).dtype == np.bool_
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (0, 3), (99, 3)])
+def test_a_free_dimension_takes_any_size(shape: tuple[int, ...]) -> None:
+    check_against(TensorSpec("x", "FP32", (-1, 3)), "FP32", shape)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (3,), (1, 2, 3), (-1, 3), ()])
+def test_a_shape_that_the_model_does_not_take_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidTensor, match=r"'x'.*\[-1, 3\]"):
+        check_against(TensorSpec("x", "FP32", (-1, 3)), "FP32", shape)
+
+
+def spec(name: str, *dims: int, symbol: str = "") -> TensorSpec:
+    return TensorSpec(name, "FP32", dims, symbol)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "why"),
+    [
+        ([spec("a", -1, 3, symbol="n"), spec("b", -1, symbol="n")], [spec("y", -1)], ""),
+        ([spec("a", -1, 3, symbol="n"), spec("b", -1)], [spec("y", -1, symbol="m")], ""),
+        ([spec("a", -1, 3, symbol="n"), spec("b", -1, symbol="m")], [spec("y", -1)], "m, n"),
+        ([spec("a", 1, 3)], [spec("y", -1)], "'a'"),
+        ([spec("a", -1)], [spec("y")], "'y'"),
+    ],
+)
+def test_rows_share_batches_only_where_every_tensor_has_them(
+    inputs: list[TensorSpec], outputs: list[TensorSpec], why: str
+) -> None:
+    reason = Signature(tuple(inputs), tuple(outputs)).unbatched_reason()
+    assert bool(reason) == bool(why)
+    assert why in reason
