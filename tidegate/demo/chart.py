@@ -31,7 +31,7 @@ def draw(runs: Sequence[PolicyRun], file: Path) -> None:
 
 
 def _rates(axis: "Axes", run: PolicyRun) -> None:
-    rate = run.rate_rps()
+    rate = run.offered_rps
     axis.step(np.arange(len(rate)), rate, where="post", color="#333333", linewidth=1.0, label="offered")
     shown = [prediction for prediction in run.predictions if 0 <= prediction.for_s <= len(rate)]
     if shown:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidegate.demo.models import MODELS
-from tidegate.demo.pace import BATCH_S, HPA, REPLICA_ROWS_PER_S, SLO_LATENCY_S, STARTUP_S
+from tidegate.demo.models import SCALED, repository_of
+from tidegate.demo.pace import BATCH_S, HPA, MISS_PRICE, REPLICA_ROWS_PER_S, SLO_LATENCY_S, STARTUP_S
 from tidegate.shared.toml import to_toml
 
 POOL = "digits"
@@ -39,7 +39,7 @@ class Stack:
 def prepare(folder: Path, models: Path, policy: str) -> Stack:
     """A fresh folder with the settings file of one policy."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.sqlite*"):
+    for old in (*folder.glob("*.sqlite*"), *folder.glob("logs/*.log")):
         old.unlink()
     stack = Stack(folder, *_free_addresses(4))
     stack.config.write_text(to_toml(settings_tables(stack, models, policy)))
@@ -50,20 +50,21 @@ def settings_tables(stack: Stack, models: Path, policy: str) -> dict[str, dict[s
     """The four tables of the settings file."""
     pool = {
         "name": POOL,
-        "models": list(MODELS),
+        "models": [SCALED],
         "min_replicas": 1,
         "max_replicas": MAX_REPLICAS,
         "mode": MODE_OF[policy],
         "slo_latency_s": SLO_LATENCY_S,
+        "miss_price": MISS_PRICE,
         "prior_capacity_rows_per_s": REPLICA_ROWS_PER_S,
         "prior_lead_s": STARTUP_S,
         "hpa": dict(HPA),
     }
     return {
         "router": {"listen": stack.router, "admin": stack.admin, "health_interval_s": 0.5},
-        # One thread a replica: six share two cores with the router and the load generator.
+        # One thread a replica: all of them share two cores with the router and the load generator.
         "model_server": {
-            "models": models.resolve(),
+            "models": repository_of(models, SCALED).resolve(),
             "device": "auto",
             "threads": 1,
             "rehearse_batch_s": BATCH_S,

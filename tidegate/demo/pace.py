@@ -26,6 +26,8 @@ HPA = {
 }
 
 SLO_LATENCY_S = 0.5
+MISS_PRICE = 1.0
+"""A late request may cost as much as a replica for one second (in which it answers 40)."""
 
 
 def words(accelerator: bool) -> list[str]:

@@ -33,7 +33,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The rate that was forecast at `made_s` for `for_s`, at the quantiles of FAN, all models added."""
+    """The rate that was forecast at `made_s` for `for_s`, at the quantiles of FAN."""
 
     made_s: float
     for_s: float
@@ -42,19 +42,18 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolicyRun:
-    """Everything measured under one policy; `right` (n,) says which answers named the true digit."""
+    """Everything measured under one policy.
+
+    `right` (n,) says which answers named the true digit; `offered_rps` (seconds,) is the scaled model's traffic.
+    """
 
     policy: str
     scenario: Scenario
     load: LoadResult
     right: NDArray[np.bool_]
+    offered_rps: FloatArray
     samples: tuple[Sample, ...]
     predictions: tuple[Prediction, ...] = field(default=())
-
-    def rate_rps(self) -> FloatArray:
-        """Requests that were due in each second of the live part, shape (seconds,)."""
-        edges = np.arange(len(self.scenario.live_rps) + 1, dtype=float)
-        return np.histogram(self.load.due_s, edges)[0].astype(float)
 
     def ready(self) -> list[tuple[float, int]]:
         """(time, ready replicas) of each sample."""

@@ -20,13 +20,13 @@ from tidegate.client.load import InferSender, OpenLoop
 from tidegate.client.results import latency_quantiles
 from tidegate.demo import chart, pace
 from tidegate.demo.config import MODE_OF, Stack, prepare
-from tidegate.demo.models import Digits, build_repository
+from tidegate.demo.models import CONSTANT, SCALED, Digits, build_repository, repository_of
 from tidegate.demo.records import PolicyRun
 from tidegate.demo.report import policy_report, verdict
 from tidegate.demo.scenario import Scenario
 from tidegate.demo.screen import Row, Screen
-from tidegate.demo.traffic import AnswerSheet, Traffic, make_traffic
-from tidegate.demo.watch import Watcher, until_ready
+from tidegate.demo.traffic import CONSTANT_RPS, AnswerSheet, Traffic, make_traffic
+from tidegate.demo.watch import Watcher
 from tidegate.shared import child_processes
 from tidegate.shared.errors import TidegateError
 from tidegate.shared.grpc_errors import error_of
@@ -61,6 +61,7 @@ class Case:
     scenario: Scenario
     traffic: Traffic
     digits: Digits
+    models: Path
 
 
 def run_demo(scenario: Scenario, out: Path, screen: Screen, *, recorded: bool, seed: int = 0) -> Outcome:
@@ -77,10 +78,13 @@ def run_demo(scenario: Scenario, out: Path, screen: Screen, *, recorded: bool, s
         f"traffic: {scenario.name}; a day lasts {scenario.day_s:g} s, {len(scenario.history_rps) / scenario.day_s:.0f} "
         f"days of history, {scenario.live_s:g} s live with {len(traffic.due_s)} requests under each policy"
     )
+    screen.say(
+        f"{SCALED} is scaled; {CONSTANT} (the same weights) has one replica that stays and {CONSTANT_RPS:g} requests/s"
+    )
     runs = []
     for policy in MODE_OF:
         stack = prepare(out / policy, out / "models", policy)
-        runs.append(asyncio.run(_run_policy(Case(policy, scenario, traffic, digits), stack, screen)))
+        runs.append(asyncio.run(_run_policy(Case(policy, scenario, traffic, digits, out / "models"), stack, screen)))
     policies = {run.policy: policy_report(run) for run in runs}
     report = {"policies": policies, "machine": machine()}
     good, sentence = verdict(policies, recorded)
@@ -105,7 +109,7 @@ def _has_accelerator() -> bool:
 
 async def _run_policy(case: Case, stack: Stack, screen: Screen) -> PolicyRun:
     with screen.run(f"{case.policy}: pool mode {MODE_OF[case.policy]}"):
-        async with _stack_up(stack) as process, Watcher.of(stack) as watcher:
+        async with _stack_up(stack, case.models) as process, Watcher.of(stack) as watcher:
             work = asyncio.create_task(_live(case, stack, watcher, screen))
             ended = asyncio.create_task(process.wait())
             try:
@@ -122,13 +126,22 @@ async def _run_policy(case: Case, stack: Stack, screen: Screen) -> PolicyRun:
 
 
 @asynccontextmanager
-async def _stack_up(stack: Stack) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`tidegate up` on the stack's settings file; stopped in order at the end."""
+async def _stack_up(stack: Stack, models: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`tidegate up` on the stack's settings file, and the replica that stays; stopped in order at the end."""
     stack.logs.mkdir(parents=True, exist_ok=True)
-    command = (sys.executable, "-m", "tidegate.cli", "up", "--config", str(stack.config), "--logs", str(stack.logs))
-    with (stack.logs / "up.log").open("wb") as log:
+    constant = ("--listen", "127.0.0.1:0", "--models", str(repository_of(models, CONSTANT)), "--router", stack.admin)
+    async with (
+        _tidegate(stack.logs / "up.log", "up", "--config", str(stack.config), "--logs", str(stack.logs)) as up,
+        _tidegate(stack.logs / f"{CONSTANT}.log", "model-server", *constant),
+    ):
+        yield up
+
+
+@asynccontextmanager
+async def _tidegate(log_file: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *child_processes.leashed(command),
+            *child_processes.leashed((sys.executable, "-m", "tidegate.cli", *arguments)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -141,11 +154,10 @@ async def _stack_up(stack: Stack) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def _live(case: Case, stack: Stack, watcher: Watcher, screen: Screen) -> PolicyRun:
-    if not await until_ready(watcher, 1, UP_S):
-        raise DemoFailed(f"no replica was ready within {UP_S:g} s; logs: {stack.logs}")
+    if not await watcher.until_ready(UP_S):
+        raise DemoFailed(f"not every model had a replica within {UP_S:g} s; logs: {stack.logs}")
     start_s = math.ceil(time.time()) + 1
-    for model, rate in case.traffic.history_rps.items():
-        await watcher.import_history(model, start_s - len(rate), rate)
+    await watcher.import_history(start_s - len(case.traffic.history_rps), case.traffic.history_rps)
     sheet = AnswerSheet(case.digits, case.traffic)
     sender = InferSender(stack.router, sheet.requests(), sheet.choice(), check=sheet.check)
     load = OpenLoop(case.traffic.due_s, sender.send)
@@ -157,27 +169,30 @@ async def _live(case: Case, stack: Stack, watcher: Watcher, screen: Screen) -> P
 
     async with asyncio.TaskGroup() as tasks:
         looking = tasks.create_task(watcher.keep_looking(clock))
-        showing = tasks.create_task(_keep_showing(case.policy, load, watcher, clock, screen))
+        showing = tasks.create_task(_keep_showing(case, load, watcher, clock, screen))
         result = await load.run()
         # The account of replicas runs to the end of the live part, however early the last answer came.
         await asyncio.sleep(max(0.0, case.scenario.live_s - clock()))
         looking.cancel()
         showing.cancel()
     await sender.close()
+    offered_rps = case.traffic.offered_rps(len(case.scenario.live_rps))
     seen = tuple(watcher.samples), tuple(watcher.predictions)
-    return PolicyRun(case.policy, case.scenario, result, sheet.right, *seen)
+    return PolicyRun(case.policy, case.scenario, result, sheet.right, offered_rps, *seen)
 
 
 async def _keep_showing(
-    policy: str, load: OpenLoop, watcher: Watcher, clock: Callable[[], float], screen: Screen
+    case: Case, load: OpenLoop, watcher: Watcher, clock: Callable[[], float], screen: Screen
 ) -> None:
+    offered_rps = case.traffic.offered_rps(len(case.scenario.live_rps))
     while True:
         await asyncio.sleep(1.0 - clock() % 1.0)
         if watcher.samples:
-            screen.show(_row(policy, load, watcher, clock()))
+            second = min(int(clock()), len(offered_rps)) - 1
+            screen.show(_row(case.policy, float(offered_rps[second]), load, watcher, clock()))
 
 
-def _row(policy: str, load: OpenLoop, watcher: Watcher, now_s: float) -> Row:
+def _row(policy: str, rate_rps: float, load: OpenLoop, watcher: Watcher, now_s: float) -> Row:
     result, sample = load.result(now_s), watcher.samples[-1]
     answered_at = result.due_s + result.latency_s
     recent = result.latency_s[answered_at > now_s - RECENT_S]
@@ -185,7 +200,7 @@ def _row(policy: str, load: OpenLoop, watcher: Watcher, now_s: float) -> Row:
     return Row(
         policy=policy,
         at_s=now_s,
-        rate_rps=float(np.count_nonzero((result.due_s > now_s - 1.0) & (result.due_s <= now_s))),
+        rate_rps=rate_rps,
         forecast_rps=(latest.rate_rps[0], latest.rate_rps[-1]) if latest else None,
         ahead_s=latest.for_s - latest.made_s if latest else 0.0,
         mode=sample.mode,

@@ -8,30 +8,44 @@ from numpy.typing import NDArray
 from protos import inference_pb2 as pb
 from tidegate.client.infer import outputs_of, request_of
 from tidegate.client.schedule import poisson_times
-from tidegate.demo.models import INPUT, MODELS, Digits
+from tidegate.demo.models import CONSTANT, INPUT, MODELS, SCALED, Digits
 from tidegate.demo.scenario import STEP_S, Scenario
 from tidegate.shared.errors import InvalidTensor
 from tidegate.shared.values import FloatArray
 from tidegate.simulate.generator import counts
 
+CONSTANT_RPS = 3.0
+"""A trickle for the replica that stays, beside the scenario's traffic."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traffic:
-    """The same for every policy: arrivals `due_s` (n,), the image and the model of each, the history of each model."""
+    """The same for every policy: arrivals `due_s` (n,), rising, the image of each and its model (index in MODELS).
+
+    `history_rps` is what the scaled model was asked for before.
+    """
 
     due_s: FloatArray
     image: NDArray[np.int64]
     model: NDArray[np.int64]
-    history_rps: dict[str, FloatArray]
+    history_rps: FloatArray
+
+    def offered_rps(self, seconds: int) -> FloatArray:
+        """Requests for the scaled model in each second of the live part, shape (seconds,)."""
+        due_s = self.due_s[self.model == MODELS.index(SCALED)]
+        return np.histogram(due_s, np.arange(seconds + 1))[0].astype(float)
 
 
 def make_traffic(scenario: Scenario, images: int, rng: np.random.Generator) -> Traffic:
-    """Poisson arrivals along the scenario, shared out evenly among the models; history counted the same way."""
-    due_s = poisson_times(scenario.live_rps, STEP_S, rng)
-    share = scenario.history_rps / len(MODELS)
-    missing = np.isnan(share)
-    history = {name: np.where(missing, np.nan, counts(np.nan_to_num(share), STEP_S, rng) / STEP_S) for name in MODELS}
-    return Traffic(due_s, rng.integers(images, size=len(due_s)), rng.integers(len(MODELS), size=len(due_s)), history)
+    """Poisson arrivals along the scenario for the scaled model and a trickle for the other; history counted so too."""
+    scaled = poisson_times(scenario.live_rps, STEP_S, rng)
+    trickle = poisson_times(np.full_like(scenario.live_rps, CONSTANT_RPS), STEP_S, rng)
+    due_s = np.concatenate((scaled, trickle))
+    model = np.repeat((MODELS.index(SCALED), MODELS.index(CONSTANT)), (len(scaled), len(trickle)))
+    order = np.argsort(due_s, kind="stable")
+    past = scenario.history_rps
+    history = np.where(np.isnan(past), np.nan, counts(np.nan_to_num(past), STEP_S, rng) / STEP_S)
+    return Traffic(due_s[order], rng.integers(images, size=len(due_s)), model[order], history)
 
 
 class AnswerSheet:

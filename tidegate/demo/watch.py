@@ -1,16 +1,14 @@
 """Looks at a running stack several times a second and keeps what it saw."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import grpc
-import numpy as np
 
 from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc, scaling_pb2, scaling_pb2_grpc
 from tidegate.demo.config import POOL, Stack
-from tidegate.demo.models import MODELS
+from tidegate.demo.models import MODELS, SCALED
 from tidegate.demo.records import FAN, Prediction, Sample
 from tidegate.demo.scenario import STEP_S
 from tidegate.shared.grpc_server import channel
@@ -21,9 +19,9 @@ _MODE_WORDS = {
     scaling_pb2.MODE_FLOOR: "floor",
     scaling_pb2.MODE_FULL: "full",
 }
+_READY = router_pb2.BackendState.STATUS_READY
 _CALL_S = 2.0
 _IMPORT_S = 30.0
-_PATHS = 200
 SAMPLE_S = 0.25
 PREDICT_S = 1.0
 
@@ -69,31 +67,24 @@ class Watcher:
             at_s=at_s,
             desired=pool.plan.desired,
             starting=pool.starting,
-            ready=sum(backend.status == router_pb2.BackendState.STATUS_READY for backend in state.backends),
+            ready=sum(one.pool == POOL and one.status == _READY for one in state.backends),
             draining=pool.draining,
-            outstanding=sum(model.outstanding + model.held for model in state.models),
+            outstanding=sum(one.outstanding + one.held for one in state.models if one.model == SCALED),
             mode=_MODE_WORDS.get(pool.plan.mode, "?"),
         )
 
     async def predict(self, at_s: float) -> Prediction | None:
-        """The forecast of all models together, one lead ahead; None while the forecaster has none.
-
-        Quantiles of a sum are not sums of quantiles: the models' sample paths are added path by path.
-        """
+        """The forecast of the scaled model, one lead ahead; None while the forecaster has none."""
         ahead_s = max(1.0, self._lead_s)
-        requests = [forecast_pb2.ForecastRequest(model=name, horizon_s=ahead_s + 2.0, paths=_PATHS) for name in MODELS]
+        request = forecast_pb2.ForecastRequest(model=SCALED, horizon_s=ahead_s + 2.0, quantiles=FAN)
         try:
-            answers = await asyncio.gather(*(self._forecaster.Forecast(one, timeout=_CALL_S) for one in requests))
+            answer = await self._forecaster.Forecast(request, timeout=_CALL_S)
         except grpc.aio.AioRpcError:
             return None
-        paths = [np.array([path.rate_rps for path in answer.paths]) for answer in answers]
-        if any(one.ndim != 2 or one.shape != paths[0].shape for one in paths):
-            return None
-        first = answers[0]
-        step = min(paths[0].shape[1] - 1, max(0, int((first.issued_at_s + ahead_s - first.start_s) // first.step_s)))
-        values = np.quantile(sum(paths)[:, step], FAN)  # type: ignore[index]
-        for_s = at_s + first.start_s + step * first.step_s - first.issued_at_s
-        return Prediction(at_s, for_s, tuple(float(value) for value in values))
+        step = int((answer.issued_at_s + ahead_s - answer.start_s) // answer.step_s)
+        step = min(len(answer.values[0].rate_rps) - 1, max(0, step))
+        for_s = at_s + answer.start_s + step * answer.step_s - answer.issued_at_s
+        return Prediction(at_s, for_s, tuple(path.rate_rps[step] for path in answer.values))
 
     async def keep_looking(self, clock: Callable[[], float]) -> None:
         """Keep samples and predictions until cancelled."""
@@ -113,22 +104,25 @@ class Watcher:
                 self.predictions.append(prediction)
             await asyncio.sleep(PREDICT_S - clock() % PREDICT_S)
 
-    async def import_history(self, model: str, start_s: float, rate_rps: FloatArray) -> None:
-        """Give the forecaster a model's past, one second a value."""
+    async def import_history(self, start_s: float, rate_rps: FloatArray) -> None:
+        """Give the forecaster the scaled model's past, one second a value."""
         past = forecast_pb2.ObserveRequest(
-            model=model, source="import", start_s=start_s, step_s=STEP_S, rate_rps=rate_rps.tolist()
+            model=SCALED, source="import", start_s=start_s, step_s=STEP_S, rate_rps=rate_rps.tolist()
         )
         # It may have come up after our first try to connect: wait for it.
         await self._forecaster.Observe(iter([past]), timeout=_IMPORT_S, wait_for_ready=True)
 
+    async def until_ready(self, timeout_s: float) -> bool:
+        """Wait until both models have a replica; False when it takes too long."""
+        for _ in range(round(timeout_s / SAMPLE_S)):
+            if await self._both_ready():
+                return True
+            await asyncio.sleep(SAMPLE_S)
+        return False
 
-async def until_ready(watcher: Watcher, replicas: int, timeout_s: float) -> bool:
-    """Wait until so many replicas are ready; False when it takes too long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            while True:
-                sample = await watcher.sample(0.0)
-                if sample is not None and sample.ready >= replicas:
-                    return True
-                await asyncio.sleep(0.2)
-    return False
+    async def _both_ready(self) -> bool:
+        try:
+            state = await self._router.GetState(router_pb2.GetStateRequest(), timeout=_CALL_S)
+        except grpc.aio.AioRpcError:
+            return False
+        return {model.model for model in state.models if model.ready_backends} >= set(MODELS)

@@ -17,7 +17,7 @@ from tidegate.demo.models import MODELS, Digits
 from tidegate.demo.records import PolicyRun, Prediction, Sample
 from tidegate.demo.scenario import made_up
 from tidegate.demo.screen import Row, Screen
-from tidegate.demo.traffic import AnswerSheet, make_traffic
+from tidegate.demo.traffic import CONSTANT_RPS, AnswerSheet, make_traffic
 from tidegate.shared.settings import load
 from tidegate.shared.toml import to_toml
 
@@ -55,13 +55,21 @@ def test_every_request_names_its_model_and_carries_its_image() -> None:
     assert set(answers.choice()) == set(range(6))
 
 
-def test_both_models_share_the_history_and_gaps_stay() -> None:
+def test_history_is_counted_and_gaps_stay() -> None:
     scenario = made_up(np.random.default_rng(0))
     scenario.history_rps[5] = np.nan
+    history = make_traffic(scenario, 3, np.random.default_rng(0)).history_rps
+    assert np.flatnonzero(np.isnan(history)).tolist() == [5]
+    assert np.nansum(history) == pytest.approx(np.nansum(scenario.history_rps), rel=0.02)
+
+
+def test_arrivals_of_both_models_come_in_their_order() -> None:
+    scenario = made_up(np.random.default_rng(0))
     traffic = make_traffic(scenario, 3, np.random.default_rng(0))
-    total = sum(traffic.history_rps.values())
-    assert np.isnan(total).sum() == 1  # type: ignore[arg-type]
-    assert np.nansum(total) == pytest.approx(np.nansum(scenario.history_rps), rel=0.02)
+    assert np.all(np.diff(traffic.due_s) >= 0)
+    for_each = np.bincount(traffic.model)
+    assert for_each[0] == pytest.approx(scenario.live_rps.sum(), rel=0.05)
+    assert for_each[1] == pytest.approx(CONSTANT_RPS * scenario.live_s, rel=0.2)
 
 
 @pytest.mark.parametrize("policy", ["hpa", "predictive"])
@@ -81,7 +89,7 @@ def a_run(policy: str) -> PolicyRun:
     samples = tuple(Sample(at, 2, 1, 1, 0, 5, "full") for at in seconds)
     predictions = tuple(Prediction(at, at + 9.0, (30.0, 40.0, 50.0)) for at in seconds)
     load_result = LoadResult(np.arange(50.0), np.full(50, 0.1), np.full(50, OK, dtype=object), 100.0)
-    return PolicyRun(policy, scenario, load_result, np.ones(50, dtype=bool), samples, predictions)
+    return PolicyRun(policy, scenario, load_result, np.ones(50, dtype=bool), scenario.live_rps, samples, predictions)
 
 
 def test_the_chart_is_a_picture(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ def run_of(latency: list[float], status: list[str]) -> PolicyRun:
     load = LoadResult(np.arange(len(latency)) * 1.0, np.array(latency), np.array(status, dtype=object), 10.0)
     right = np.array([one == OK for one in status])
     right[0] = False  # the model itself misreads this one
-    return PolicyRun("hpa", scenario, load, right, (sample(0.0, 1), sample(4.0, 2)), (Prediction(0, 5, (1, 2, 3)),))
+    return PolicyRun(
+        "hpa", scenario, load, right, np.zeros(10), (sample(0.0, 1), sample(4.0, 2)), (Prediction(0, 5, (1, 2, 3)),)
+    )
 
 
 def test_the_report_counts_every_request() -> None:
