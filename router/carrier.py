@@ -49,7 +49,7 @@ class Road:
 
     def ended(self, placement: Placement) -> None:
         """Count how an inference ended, and how long it took."""
-        self.core.tallies.ended(placement.label, placement.outcome)
+        self.core.tallies.ended(placement.label, placement.ended())
         self.times.observe(placement.label, placement.seconds)
 
     def read_report(self, backend: str, label: str, trailing: Iterable[tuple[str, str | bytes]]) -> None:
@@ -109,14 +109,20 @@ class UnaryCarrier:
         if self._is_inference:
             self._road.arrived(model, known)
         placement = self._road.place(model, len(request), context)
-        onward = headers.onward(metadata)
+        try:
+            return await self._until_answered(request, headers.onward(metadata), placement, context)
+        except grpc.aio.AioRpcError as error:
+            await relay(context, error)
+
+    async def _until_answered(
+        self, request: bytes, onward: headers.Metadata, placement: Placement, context: grpc.aio.ServicerContext
+    ) -> bytes:
+        """The answer of the first replica that gives one. How it ended is counted before the client can know it."""
         try:
             while True:
                 response = await self._attempt(request, onward, placement, context)
                 if response is not None:
                     return response
-        except grpc.aio.AioRpcError as error:
-            await relay(context, error)
         finally:
             if self._is_inference:
                 self._road.ended(placement)

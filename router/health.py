@@ -13,7 +13,7 @@ from router.channels import Channels
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _PAUSE_S = 0.1
-"""Between a watch that broke and the next; the next waits for the connection by itself."""
+"""Between a watch that broke and the next, which waits for the connection by itself."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,11 +69,12 @@ class HealthMonitor:
             except Exception as error:
                 _log.error("health check failed unexpectedly", backend=address, exc_info=error)
                 reason = type(error).__name__
+            broke = address in self._healthy()
             self._table.set_unhealthy(address)
-            if reason != said:
+            if broke or reason != said:
                 _log.info("backend does not pass its health check", backend=address, reason=reason)
             said = reason
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S if broke else self._interval_s)
 
     async def _watch(self, address: str) -> None:
         """Follow the backend's health until the watch breaks. Raises AioRpcError.
@@ -99,8 +100,9 @@ class HealthMonitor:
                 raise
             await self._poll(address)
         finally:
-            update.cancel()
             call.cancel()
+            update.cancel()
+            await asyncio.gather(update, return_exceptions=True)
 
     async def _poll(self, address: str) -> None:
         """For a backend whose health can't be watched: ask every interval. Raises AioRpcError."""
@@ -109,6 +111,9 @@ class HealthMonitor:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=self._timeout_s)
             await self._apply(address, serving=answer.status == _SERVING)
             await asyncio.sleep(self._interval_s)
+
+    def _healthy(self) -> set[str]:
+        return {backend.address for backend in self._table.snapshot.backends if backend.healthy}
 
     async def _apply(self, address: str, *, serving: bool) -> None:
         if serving:

@@ -13,7 +13,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class RequestTimes:
-    """How long requests take in the router, waiting and backend included."""
+    """How long unary inferences take, from arrival to answer: waiting and backend included."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._histogram = Histogram(

@@ -137,7 +137,8 @@ class OwnRpcs:
         addresses = self._healthy()
         if not addresses:
             raise ServiceUnreachable("no backend is healthy")
-        timeout_s = context.time_remaining() or LOAD_TIMEOUT_S
+        remaining_s = context.time_remaining()
+        timeout_s = LOAD_TIMEOUT_S if remaining_s is None else remaining_s
         answers = await self._call_all(method, request, addresses, timeout_s)
         if self._health is not None:
             learned = (self._health.learn_models(address) for address in addresses)

@@ -66,12 +66,23 @@ class Placement:
         self._hold_until_s: float | None = None
         self._tried: set[str] = set()
         self._lost = 0
+        self._was_sent = False
         self._last_error: grpc.aio.AioRpcError | None = None
 
     @property
     def seconds(self) -> float:
         """Time since arrival."""
         return time.monotonic() - self._started_s
+
+    def deadline_passed(self) -> bool:
+        """Whether the request's own deadline is over."""
+        return self._deadline_s is not None and time.monotonic() >= self._deadline_s
+
+    def ended(self) -> Outcome:
+        """The last word on how it ended. gRPC cancels us at the deadline just as when the client goes away."""
+        if self.outcome is Outcome.CANCELLED and self.deadline_passed():
+            return Outcome.FAILED if self._was_sent else Outcome.REFUSED
+        return self.outcome
 
     async def next(self) -> Lease:
         """A lease on the replica to send to. Between it and the call nothing may wait, or a drain could not be sure.
@@ -85,6 +96,7 @@ class Placement:
             address = core.balancer.pick(snapshot.ready(self.model), self._tried)
             if address is not None:
                 self.outcome = Outcome.CANCELLED  # until the backend's answer says otherwise
+                self._was_sent = True
                 return core.leases.take(address, self.label)
             if self._last_error is None and not snapshot.may_serve_later(self.model):
                 raise ModelNotFound(f"no backend has a model {self.model!r}")
@@ -129,7 +141,7 @@ class Placement:
     def _give_up(self) -> None:
         if self._last_error is not None:
             raise self._last_error
-        if self._deadline_s is not None and time.monotonic() >= self._deadline_s:
+        if self.deadline_passed():
             raise DeadlinePassed(f"no replica of model {self.model!r} became ready within the request's deadline")
         statuses = [f"{backend.address} is {backend.status}" for backend in self._core.table.snapshot.backends]
         raise ModelNotReady(

@@ -144,15 +144,21 @@ class StreamCarrier:
             placement = self._road.place(model_for(first), len(first), context)
             stream = _Stream(self._road, placement, first)
             try:
-                while not await self._attempt(stream, placement, inbox, context):
-                    pass
+                await self._until_ended(stream, placement, inbox, context)
             except grpc.aio.AioRpcError as error:
                 await relay(context, error)
-            finally:
-                stream.release()
-                for _ in range(stream.unanswered):
-                    self._road.core.tallies.ended(placement.label, placement.outcome)
-                self._road.times.observe(placement.label, placement.seconds)
+
+    async def _until_ended(
+        self, stream: _Stream, placement: Placement, inbox: Inbox, context: grpc.aio.ServicerContext
+    ) -> None:
+        """Carry the stream to its end, on as many replicas as it takes to get a first answer."""
+        try:
+            while not await self._attempt(stream, placement, inbox, context):
+                pass
+        finally:
+            stream.release()
+            for _ in range(stream.unanswered):
+                self._road.core.tallies.ended(placement.label, placement.ended())
 
     async def _attempt(
         self, stream: _Stream, placement: Placement, inbox: Inbox, context: grpc.aio.ServicerContext

@@ -74,6 +74,7 @@ async def test_the_deadline_goes_on_and_ends_the_call(router: Router, backend: F
     assert refusal.value.code() is Code.DEADLINE_EXCEEDED
     assert 0 < (backend.remaining_s[0] or 0) <= 0.6, "less what passed, and what gRPC rounds it up by"
     await until(lambda: at_rest(router) and backend.cancelled == 1)
+    await until(lambda: router.core.tallies.of_model["digits", Outcome.FAILED] == 1)
 
 
 async def test_cancelling_cancels_at_the_backend_and_gives_the_lease_back(router: Router, backend: FakeBackend):

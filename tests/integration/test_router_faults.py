@@ -7,13 +7,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
 
 from protos import inference_pb2 as pb
 from tests.support.fake_backend import FakeBackend
-from tests.support.processes import free_address
+from tests.support.processes import free_address, started, wait_until_serving
 from tests.support.routers import Router, backend_of, routing, until
 
 Code = grpc.StatusCode
@@ -218,3 +219,13 @@ async def test_stopping_refuses_what_waits_at_once():
         with pytest.raises(grpc.aio.AioRpcError, match="router is stopping") as refusal:
             await call
         assert refusal.value.code() is Code.UNAVAILABLE
+
+
+def test_the_process_stops_in_order_on_sigterm(tmp_path: Path):
+    address, admin = free_address(), free_address()
+    log = tmp_path / "router.log"
+    with started(["router", "--listen", address, "--admin", admin, "--backend", free_address()], log) as process:
+        wait_until_serving(address, process, log)
+        wait_until_serving(admin, process, log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0, log.read_text()
