@@ -52,9 +52,9 @@ def proportional(ready: int, starting: int, ratio: float, tolerance: float = 0.1
     if ready == 0:
         return asked
     if ratio <= 1.0 or starting == 0:
-        return asked if abs(ratio - 1.0) <= tolerance else _ceil(ratio * ready)
+        return asked if _close(ratio, tolerance) else _ceil(ratio * ready)
     damped = ratio * ready / asked
-    if damped < 1.0 or abs(damped - 1.0) <= tolerance:
+    if damped < 1.0 or _close(damped, tolerance):
         return asked
     return max(asked, _ceil(damped * asked))
 
@@ -113,6 +113,10 @@ def _scale_up_limit(asked: int, changes: tuple[tuple[float, int], ...]) -> int:
     at_period_start = asked - sum(count for _, count in changes)
     most = max(at_period_start + SCALE_UP_REPLICAS, _ceil(at_period_start * (1 + SCALE_UP_PERCENT / 100)))
     return max(asked, most)
+
+
+def _close(ratio: float, tolerance: float) -> bool:
+    return abs(ratio - 1.0) <= tolerance + 1e-9
 
 
 def _ceil(value: float) -> int:

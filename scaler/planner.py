@@ -14,6 +14,7 @@ import numpy as np
 from scaler import adjustments, hpa, risk
 from scaler.observation import Observation, PoolForecast, PoolSpec
 from scaler.trust import Trust, judge
+from scaler.wording import figure
 from tidegate.shared.values import QUANTILES, Adjustment, Mode, Plan, PlanInputs, Term
 
 Wishes = tuple[tuple[float, int], ...]
@@ -126,11 +127,11 @@ def _forecast_term(spec: PoolSpec, observation: Observation) -> Term:
     choice = risk.choose(spec, observation, forecast.paths_rows_per_s, forecast.step_s)
     peak = np.quantile(window.max(axis=1, initial=0.0), (0.5, 0.95))
     reason = (
-        f"peaks in {observation.window_s:.3g} s: {peak[0]:.3g} rows/s at 50 %, {peak[1]:.3g} at 95 %; "
-        f"{choice.replicas} carry {choice.carries:.1%} of them, {choice.late_rows:.3g} late rows expected"
+        f"peaks in {figure(observation.window_s)} s: {figure(peak[0])} rows/s at 50 %, {figure(peak[1])} at 95 %; "
+        f"{choice.replicas} carry {choice.carries:.1%} of them, {figure(choice.late_rows)} late rows expected"
     )
     if choice.replicas:
-        reason += f", {choice.one_less_late_rows:.3g} with one less"
+        reason += f", {figure(choice.one_less_late_rows)} with one less"
     return Term("forecast", choice.replicas, f"{reason}; {forecast.note}" if forecast.note else reason)
 
 
@@ -143,16 +144,18 @@ def _reactive_term(spec: PoolSpec, observation: Observation) -> Term:
     target = spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
     if observation.ready == 0:
         work = outstanding > 0 or (demand or 0.0) > 0
-        reason = f"none ready, {outstanding:.3g} rows wait" if work else "none ready, nothing waits"
+        reason = f"none ready, {figure(outstanding)} rows wait" if work else "none ready, nothing waits"
         return Term("reactive", max(1, observation.asked) if work else 0, reason)
     ratio = outstanding / observation.ready / target
     wanted = hpa.proportional(observation.ready, observation.starting, ratio, spec.hpa.tolerance)
-    reason = f"{outstanding:.3g} rows outstanding on {observation.ready} ready, target {target:.3g} each"
+    reason = f"{figure(outstanding)} rows outstanding on {observation.ready} ready, target {figure(target)} each"
     if demand is not None:
         lead_s = max(observation.lead.seconds, spec.slo_wait_s)
         useful = math.ceil((demand + outstanding / lead_s) / rate - 1e-9)
         if wanted > max(useful, observation.asked):
-            reason += f", asks for {wanted}; {useful} serve {demand:.3g} rows/s and clear it within {lead_s:.3g} s"
+            reason += (
+                f", asks for {wanted}; {useful} serve {figure(demand)} rows/s and clear it within {figure(lead_s)} s"
+            )
             wanted = max(useful, observation.asked)
     return Term("reactive", wanted, reason)
 

@@ -51,7 +51,7 @@ class PoolSettings(BaseModel):
     """Rows per second of one replica until it is measured."""
     prior_lead_s: Seconds = 120.0
     """Seconds from asked to ready until it is measured."""
-    miss_price: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    miss_price: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Price of one late request in replica-seconds: higher buys more head-room."""
     max_utilization: float = Field(default=0.9, gt=0, le=1)
     """Share of a replica's capacity that is planned with: a queue at 100 % never empties."""
