@@ -44,7 +44,7 @@ async def serve(settings: ModelServerSettings) -> None:
     startup_s: dict[str, float] = {}
     repository = Repository(settings.models)
     repository.check()
-    gpus = 0 if settings.device == "cpu" else count_gpus()
+    gpus = count_gpus()
     resolve(settings.device, gpus)  # a GPU that isn't there is an error of the settings, not of each model
     not_before_s = process_started_s + settings.rehearse_startup_s
     threads = settings.threads or usable_cpus()

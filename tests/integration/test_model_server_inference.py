@@ -273,6 +273,34 @@ async def test_an_export_serves_no_more_rows_than_it_was_exported_for(tmp_path: 
     assert config.max_batch_size == 6
 
 
+async def test_bf16_travels_raw_and_turns_a_typed_answer_raw(tmp_path: Path) -> None:
+    tiny.write_bf16_export(tmp_path, "half")
+    half, one = 0x3F00, 0x3F80  # the upper 16 bits of the float32s 0.5 and 1.0
+    async with serving(tmp_path) as served:
+        sent = np.array([[half, one]], np.uint16)
+        got = await served.stub.ModelInfer(request("half", x=("BF16", sent)))
+        assert got.outputs[0].datatype == "BF16"
+        assert np.frombuffer(got.raw_output_contents[0], np.uint16).tolist() == [one, 0x4000]  # doubled
+        typed = request("half", raw=False, n=("INT64", np.array([[2]])))
+        typed.model_name = "cast"
+        tiny.write_model(
+            tmp_path, "cast", tiny.onnx_node("Cast", {"n": ("INT64", ["b", 1])}, {"h": ("FP16", ["b", 1])}, to=10)
+        )
+        await served.models.load("cast")
+        answer = await served.stub.ModelInfer(typed)
+    assert np.frombuffer(answer.raw_output_contents[0], np.float16).tolist() == [2.0]
+
+
+async def test_messages_of_many_megabytes_pass_and_larger_than_64_mib_are_refused(tmp_path: Path) -> None:
+    tiny.write_model(tmp_path, "wide", tiny.identity("UINT8", ("batch", "n")))
+    async with serving(tmp_path) as served:
+        large = np.zeros((1, 20 << 20), np.uint8)
+        got = await served.stub.ModelInfer(request("wide", x=("UINT8", large)))
+        assert len(got.raw_output_contents[0]) == 20 << 20
+        error = await refused(served.stub.ModelInfer(request("wide", x=("UINT8", np.zeros((1, 65 << 20), np.uint8)))))
+    assert error.code() is Code.RESOURCE_EXHAUSTED
+
+
 async def test_a_full_queue_refuses_with_pushback(tmp_path: Path) -> None:
     config = "max_batch_rows = 4\nmax_queue_rows = 4\nmax_queue_delay_s = 5"
     tiny.write_model(tmp_path, "add", tiny.add(), config=config)

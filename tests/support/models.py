@@ -95,6 +95,22 @@ def write_export(repository: Path, name: str, version: int = 1, max_rows: int | 
     return folder / "model.pt2"
 
 
+def write_bf16_export(repository: Path, name: str) -> Path:
+    """A torch.export program: output = x · 2; both are BF16 [batch, 2]."""
+    import torch
+
+    class Double(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+    folder = repository / name / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    example = (torch.zeros(2, 2, dtype=torch.bfloat16),)
+    program = torch.export.export(Double(), example, dynamic_shapes={"x": {0: torch.export.Dim("batch")}})
+    torch.export.save(program, folder / "model.pt2")
+    return folder / "model.pt2"
+
+
 SCRIPT_CONFIG = """
 inputs = [{ name = "x", datatype = "FP32", dims = [-1, 4] }]
 outputs = [{ name = "score", datatype = "FP32", dims = [-1, 1] }]
