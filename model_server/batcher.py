@@ -5,8 +5,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from model_server.batching import BatchQueue, Ticket
 from model_server.capacity import Capacity
 from model_server.statistics import BusyMeter, Statistics
@@ -17,8 +15,6 @@ Execute = Callable[[Sequence[Tensors], Sequence[int]], Awaitable[list[Tensors]]]
 """Runs one batch: the requests' inputs and their rows in, each request's outputs out. Not called concurrently."""
 
 FOREVER_S = float("inf")
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Capacity:
     """
 
     def __init__(self, max_batch_rows: int, parallel: int = 1) -> None:
-        self._max_batch_rows = max_batch_rows
+        self.max_batch_rows = max_batch_rows
         self._parallel = parallel
         self._keep = 1.0 - 1.0 / MEMORY_BATCHES
         self._anchors = _Sums()
@@ -71,5 +71,5 @@ class Capacity:
 
         Example: 20 ms for a full batch of 32 rows on one instance is 1600 rows/s.
         """
-        full_s = self.batch_s(self._max_batch_rows)
-        return None if full_s is None else self._parallel * self._max_batch_rows / full_s
+        full_s = self.batch_s(self.max_batch_rows)
+        return None if full_s is None else self._parallel * self.max_batch_rows / full_s

@@ -1,13 +1,12 @@
 """One version of a model, loaded, warmed and ready to answer; and how it is made."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
-
-import structlog
 
 from model_server import runners
 from model_server.batcher import Batcher, Execute, Rehearsal
@@ -23,8 +22,6 @@ from tidegate.shared.errors import ModelFailed, ModelLoadFailed, TidegateError
 
 DEFAULT_MAX_BATCH_ROWS = 32
 """Most of a GPU's gain over single rows is there at 32, and a batch of 32 images fits the message limit."""
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,24 +91,19 @@ class Loader:
     async def _make(self, files: ModelFiles, version: int, statistics: Statistics) -> Servable:
         config = files.config
         started_s = time.monotonic()
-        instances = await self._instances(files, version)
-        try:
+        with contextlib.ExitStack() as undo:
+            instances = await self._instances(files, version, undo)
             runner = instances[0].runner
-            unbatched = "batching = false in its config.toml" if not config.batching else ""
-            unbatched = unbatched or runner.signature.unbatched_reason()
+            unbatched = runner.signature.unbatched_reason() if config.batching else "batching = false in config.toml"
             max_batch_rows = 1 if unbatched else _max_batch_rows(files, runner.signature)
             capacity = Capacity(max_batch_rows, 1 if self._rehearsal else len(instances))
             executes = [instance.execute(batched=not unbatched) for instance in instances]
             loaded_s = time.monotonic()
             for execute in executes:
-                await self._warm(execute, files, runner.signature, capacity, max_batch_rows, batched=not unbatched)
+                await self._warm(execute, files, runner.signature, capacity, batched=not unbatched)
             warmed_s = time.monotonic()
-        except BaseException:
-            for instance in instances:
-                instance.thread.shutdown(wait=False)
-            raise
+            undo.pop_all()
         queue: BatchQueue[Any] = BatchQueue(max_batch_rows, config.max_queue_delay_s, config.max_queue_rows)
-        batcher = Batcher(queue, executes, statistics, capacity, time.monotonic, time.time, self._rehearsal)
         return Servable(
             name=files.name,
             version=version,
@@ -123,42 +115,34 @@ class Loader:
             unbatched_reason=unbatched,
             statistics=statistics,
             capacity=capacity,
-            batcher=batcher,
+            batcher=Batcher(queue, executes, statistics, capacity, time.monotonic, time.time, self._rehearsal),
             load_s=loaded_s - started_s,
             warm_s=warmed_s - loaded_s,
             _threads=tuple(instance.thread for instance in instances),
         )
 
-    async def _instances(self, files: ModelFiles, version: int) -> "list[_Instance]":
-        """Every instance has a thread of its own: runtimes keep per-thread settings and caches."""
+    async def _instances(self, files: ModelFiles, version: int, undo: contextlib.ExitStack) -> "list[_Instance]":
+        """Load the file once per instance, each on a thread of its own: runtimes keep per-thread settings."""
         config, file = files.config, files.versions[version]
         device = resolve(config.device or self._device, self._gpus)
         threads = threads_each(self._threads, config.instances)
         loop = asyncio.get_running_loop()
-        names = [f"{files.name}-{version}-{index}" for index in range(config.instances)]
-        pools = [ThreadPoolExecutor(1, thread_name_prefix=name) for name in names]
-        try:
-            loaded = [await loop.run_in_executor(pool, runners.load, file, config, device, threads) for pool in pools]
-        except BaseException:
-            for pool in pools:
-                pool.shutdown(wait=False)
-            raise
-        return [_Instance(runner, pool) for runner, pool in zip(loaded, pools, strict=True)]
+        instances = []
+        for index in range(config.instances):
+            thread = ThreadPoolExecutor(1, thread_name_prefix=f"{files.name}-{version}-{index}")
+            undo.callback(thread.shutdown, wait=False)
+            runner = await loop.run_in_executor(thread, runners.load, file, config, device, threads)
+            instances.append(_Instance(runner, thread))
+        return instances
 
     async def _warm(
-        self,
-        execute: Execute,
-        files: ModelFiles,
-        signature: Signature,
-        capacity: Capacity,
-        max_batch_rows: int,
-        *,
-        batched: bool,
+        self, execute: Execute, files: ModelFiles, signature: Signature, capacity: Capacity, *, batched: bool
     ) -> None:
+        warm_up = files.config.warm_up
         least_s = self._rehearsal.batch_s if self._rehearsal else 0.0
-        for rows in warm_up_rows(files.config.warm_up, max_batch_rows):
-            inputs = zeros(signature, files.config.warm_up, rows, batched=batched)
-            for run in range(files.config.warm_up.count):
+        for rows in warm_up_rows(warm_up, capacity.max_batch_rows):
+            inputs = zeros(signature, warm_up, rows, batched=batched)
+            for run in range(warm_up.count):
                 started_s = time.monotonic()
                 try:
                     await execute([inputs], [rows])
@@ -167,7 +151,7 @@ class Loader:
                         f"model '{files.name}': warm-up with {rows} rows failed: {error} "
                         "(config.toml: [warm_up] shapes = {…} gives open dimensions, rows = [] turns it off)"
                     ) from error
-                if run > 0 or files.config.warm_up.count == 1:
+                if run > 0 or warm_up.count == 1:
                     capacity.anchor(rows, max(least_s, time.monotonic() - started_s))
 
 

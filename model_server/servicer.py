@@ -95,21 +95,21 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterator[pb.ModelInferRequest], context: Context
     ) -> AsyncIterator[pb.ModelStreamInferResponse]:
-        """Requests of a stream, answered in order; the trailer's cost is the mean of the stream's requests."""
-        calls = rows = 0
+        """Requests of a stream, answered in order; the trailer's cost is the mean of those that had one."""
+        costs = rows = 0
         last: Call | None = None
 
         async def answer(request: pb.ModelInferRequest) -> pb.ModelStreamInferResponse:
-            nonlocal calls, rows, last
+            nonlocal costs, rows, last
             last = call = Call(request)
             response = await self._answer_on_stream(call, context)
-            calls, rows = calls + 1, rows + call.rows
+            costs, rows = costs + (call.rows > 0), rows + call.rows
             return response
 
         async for response in in_order(request_iterator, answer):
             yield response
         if last:
-            self._report(context, last, rows / calls)
+            self._report(context, last, rows / max(1, costs))
 
     async def _answer_on_stream(self, call: Call, context: Context) -> pb.ModelStreamInferResponse:
         try:

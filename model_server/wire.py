@@ -46,7 +46,7 @@ _REFUSED_PARAMETERS = {
 def decode_inputs(request: pb.ModelInferRequest, signature: Signature) -> tuple[Tensors, tuple[Shape, ...], bool]:
     """The request's inputs by name, their shapes in the signature's order, and whether they came raw.
 
-    Raw arrays are views of the request's bytes. Whether the inputs agree on their rows is checked by `rows_agree`.
+    Raw arrays are views of the request's bytes. Whether the inputs agree on their rows: see `check_rows_agree`.
     Raises InvalidTensor naming the tensor and what is wrong, NotSupported for parameters that are not offered.
     """
     if request.parameters:
@@ -123,6 +123,12 @@ def encode_response(
     return response
 
 
+def check_no_load_parameters(parameters: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for the overrides that Triton lets a load request carry: our truth is on disk."""
+    for name in parameters:
+        raise InvalidRequest(f"parameter '{name}' of the load is not offered; change the model's files instead")
+
+
 def _typed(tensor: pb.ModelInferRequest.InferInputTensor, shape: Shape) -> Array:
     field = _FIELDS.get(tensor.datatype, "")
     for used, _ in tensor.contents.ListFields():
@@ -135,9 +141,3 @@ def _check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
     for name in parameters:
         if name in _REFUSED_PARAMETERS:
             raise NotSupported(f"{where}: parameter '{name}': {_REFUSED_PARAMETERS[name]}")
-
-
-def check_no_load_parameters(parameters: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest for the overrides that Triton lets a load request carry: our truth is on disk."""
-    for name in parameters:
-        raise InvalidRequest(f"parameter '{name}' of the load is not offered; change the model's files instead")

@@ -347,7 +347,7 @@ async def test_a_stream_answers_in_order_and_outlives_an_error(tmp_path: Path) -
     assert got == list(range(40))
     assert not any(each.error_message for each in responses)
     assert stats.execution_count < 40  # the stream's requests shared batches
-    assert trailer.request_cost["rows"] == pytest.approx(40 / 41)
+    assert trailer.request_cost["rows"] == 1
 
 
 async def test_answers_carry_a_load_report(repository: Path) -> None:
