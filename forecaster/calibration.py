@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.combine import Weights, weigh
+from forecaster.combine import Weights, combine, weigh
 from forecaster.members import FittedMember, IntArray, Member
 from forecaster.quantiles import FEW, Spread, spread_of, upper_quantile
 from forecaster.registry import SEASONAL_NAIVE
-from forecaster.smoothing import ewma
+from forecaster.smoothing import ewma, robust_scale
 from forecaster.transform import Scale
 from tidegate.shared.values import FloatArray, Skill
 
@@ -35,6 +35,7 @@ class Calibration:
     """What the folds taught. The loss arrays have shape (horizon,): mean absolute error at each step ahead."""
 
     weights: Weights
+    tolerance: float
     spread: Spread
     origins: int
     loss: FloatArray
@@ -91,13 +92,15 @@ def _judge(
     ages = (origins[-1] - origins if len(origins) else origins).astype(float)
     half_life = max(1.0, float(ages.max(initial=1.0)) / 3)
     weights = weigh(actual - scale.back(medians), ages, half_life)
-    combined = np.einsum("mh,moh->oh", weights.at(horizon), medians)
+    tolerance = _usual_error(targets, medians, weights)
+    combined = combine(medians, weights.at(horizon), tolerance)
     residuals = targets - combined
     last = scale.back(ewma(values, 0.01)[origins])[:, None]
     known = np.isfinite(actual)
     naive = scale.back(medians[names.index(SEASONAL_NAIVE)])
     return Calibration(
         weights=weights,
+        tolerance=tolerance,
         spread=spread_of(residuals[::-1]),
         origins=int(known.any(axis=1).sum()),
         loss=_mean_by_step(np.abs(actual - scale.back(combined)), known),
@@ -105,6 +108,14 @@ def _judge(
         last_loss=_mean_by_step(np.abs(actual - last), known),
         covered=_coverage(residuals),
     )
+
+
+def _usual_error(targets: FloatArray, medians: FloatArray, weights: Weights) -> float:
+    """How far a member may lie from the others: the usual error of their mean; unlimited while that is not known."""
+    if not len(targets):
+        return np.inf
+    left = targets - combine(medians, weights.at(targets.shape[1]), np.inf)
+    return robust_scale(left) if np.isfinite(left).any() else np.inf
 
 
 def _coverage(residuals: FloatArray) -> FloatArray:

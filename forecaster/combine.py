@@ -34,6 +34,21 @@ class Weights:
         return self.by_bucket[:, np.minimum(bucket, len(self.edges) - 1)]
 
 
+def combine(medians: FloatArray, weights: FloatArray, tolerance: float) -> FloatArray:
+    """One path from the members', shape (origins, horizon), on the modelled scale.
+
+    The weighted mean, with members further than `tolerance` from the weighted median pulled in to it: a member that
+    repeats a broken day, or explodes, is outvoted and not averaged. `medians` (members, origins, horizon), `weights`
+    (members, horizon).
+    """
+    order = np.argsort(medians, axis=0)
+    ranked = np.take_along_axis(medians, order, axis=0)
+    shares = np.cumsum(np.take_along_axis(np.broadcast_to(weights[:, None, :], medians.shape), order, axis=0), axis=0)
+    middle = np.take_along_axis(ranked, np.argmax(shares >= 0.5 - 1e-9, axis=0)[None], axis=0)
+    pulled = np.clip(medians, middle - tolerance, middle + tolerance)
+    return np.asarray(np.einsum("mh,moh->oh", weights, pulled))
+
+
 def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights:
     """Weights from the members' past errors (actual minus median).
 

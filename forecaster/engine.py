@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from forecaster.metrics import Metrics
 from forecaster.model import Explanation, FittedModel
 from forecaster.observations import Observation
 from forecaster.series import SILENCE_S, choose_step_s, total_demand
+from forecaster.serving import Series, SeriesInfo, is_better
 from forecaster.settings import ForecasterSettings
 from tidegate.shared.errors import InvalidRequest, NoData, NotReady
 from tidegate.shared.values import DemandSeries, Forecast
@@ -38,34 +38,6 @@ BACKTEST_FROM = 0.7
 R = TypeVar("R")
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Series:
-    """One model's fit and its age. `horizon_s` is the furthest that anyone has asked for."""
-
-    model: str
-    fitted: FittedModel | None = None
-    fitted_at_s: float = 0.0
-    fit_seconds: float = 0.0
-    slow: bool = False
-    slow_running: bool = False
-    stale: bool = False
-    horizon_s: float = 0.0
-    fitting: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesInfo:
-    """One line of the list of series."""
-
-    model: str
-    step_s: float
-    first_s: float
-    last_s: float
-    last_rate_rps: float
-    missing_fraction: float
-    seasons_s: tuple[float, ...]
 
 
 class Engine:
@@ -239,14 +211,14 @@ class Engine:
                 _log.warning("fit failed", model=series.model, speed=speed, exc_info=error)
 
     async def _fit(self, series: Series, speed: str) -> None:
-        series.stale = False
+        relearn, series.stale = series.stale, False
         began = time.perf_counter()
         demand = await asyncio.to_thread(self._demand, series.model, self._clock(), None)
         horizon_s = max(series.horizon_s, self._settings.horizon_s or model.DEFAULT_HORIZON_STEPS * demand.step_s)
         fitted = await self._run(speed, _fit_in_worker, demand, horizon_s, speed == "slow")
         seconds = time.perf_counter() - began
         self._metrics.fit_seconds.labels(speed).observe(seconds)
-        if series.fitted is None or fitted.end_s >= series.fitted.end_s or fitted.step_s != series.fitted.step_s:
+        if relearn or is_better(fitted, speed == "slow", series):
             series.fitted, series.fitted_at_s = fitted, self._clock()
             series.fit_seconds, series.slow = seconds, speed == "slow"
             self._metrics.fitted(fitted.explain(horizon_s))

@@ -14,6 +14,7 @@ import numpy as np
 
 from forecaster import calibration, seasons
 from forecaster.calibration import Calibration
+from forecaster.combine import combine
 from forecaster.members import FittedMember, Member, seasonal_naive
 from forecaster.registry import FAST, SLOW
 from forecaster.series import regrid_paths
@@ -159,8 +160,8 @@ class FittedModel:
 
     def _median(self, steps: int) -> FloatArray:
         origin = np.array([len(self.values) - 1])
-        paths = np.array([member.predict(self.values, origin, steps)[0] for member in self.members.values()])
-        return np.einsum("mh,mh->h", self.calibration.weights.at(steps), paths)
+        paths = np.array([member.predict(self.values, origin, steps) for member in self.members.values()])
+        return combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
 
     def _window_max(self, sampled: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
         highest = calibration.upper_quantile(sampled.max(axis=1), quantiles, len(sampled))

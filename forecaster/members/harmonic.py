@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.members import IntArray, carry
+from forecaster.smoothing import robust_scale
 from tidegate.shared.values import FloatArray
 
 HARMONICS = (30, 14, 6)
@@ -20,6 +21,10 @@ MEMORY_CYCLES = 6.0
 
 SMOOTHNESS = 0.2
 """Penalty on the first harmonic (noise over signal, squared); the k-th has k^2 times as much."""
+
+
+BROKEN = 4.0
+"""A value further from the first fit than this many standard deviations enters the second one pulled in (Huber)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,10 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Harmonic:
     weighed = design * weights
     gram = design.T @ weighed + np.diag(np.concatenate(penalties))
     coefficients = np.linalg.solve(gram, weighed.T @ values[known]).astype(np.float64)
+    left = values[known] - design @ coefficients
+    limit = BROKEN * robust_scale(left)
+    pulled = values[known] - left + np.clip(left, -limit, limit)
+    coefficients = np.linalg.solve(gram, weighed.T @ pulled).astype(np.float64)
     fitted = Harmonic(periods, coefficients, _NO_MEMORY)
     deviation = values - fitted._season(len(values))
     return Harmonic(periods, coefficients, carry.fit(deviation, periods, horizon))

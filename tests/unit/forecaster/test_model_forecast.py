@@ -67,8 +67,8 @@ def test_skill_is_positive_on_a_noisy_tide_and_rests_on_origins(tide: core.Fitte
 def test_paths_of_two_models_rise_together_where_their_errors_did():
     common = np.exp(np.random.default_rng(5).normal(0, 0.25, 900))
     rates = tide_rates(900, 60)
-    one = fit(counted(rates * common, seed=1)).forecast(20, paths=100)
-    other = fit(counted(3 * rates * common, seed=2)).forecast(20, paths=100)
+    one = fit(counted(20 * rates * common, seed=1)).forecast(20, paths=100)
+    other = fit(counted(60 * rates * common, seed=2)).forecast(20, paths=100)
     together = np.corrcoef(one.paths_rps[:, 0], other.paths_rps[:, 0])[0, 1]
     shifted = np.corrcoef(one.paths_rps[:-7, 0], other.paths_rps[7:, 0])[0, 1]
     assert together > 0.5
