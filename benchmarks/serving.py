@@ -77,7 +77,7 @@ def main() -> None:
     """Run the benchmark, print its table and record it."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder)
-        models.write_identity(home / "models", "identity", COLUMNS)
+        models.write_model(home / "models", "identity", models.identity(dims=("batch", COLUMNS)))
         server, router, log = free_address(), free_address(), home / "log"
         arguments = ["model-server", "--listen", server, "--models", str(home / "models"), "--device", "cpu"]
         wait_until_serving(server, stack.enter_context(started(arguments, log)), log)
