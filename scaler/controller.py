@@ -203,7 +203,7 @@ class Controller:
             return
         if change > 0 and pool.fleet.may_start(now_s):
             try:
-                await self._executor.start(plan.pool, change, now_s)
+                pool.fleet.asked(await self._executor.start(plan.pool, change, now_s))
             except TidegateError as error:
                 _log.error("replicas can't be started", pool=plan.pool, why=str(error))
         for id_, address in pool.fleet.stop(-change):

@@ -72,8 +72,7 @@ class Fleet:
         """
         alive = {replica.id: replica for replica in replicas}
         died = self._bury(now_s, alive)
-        for id_, replica in alive.items():
-            self._members.setdefault(id_, _Member(replica.asked_at_s))
+        self.asked(alive.values())
         leads = [] if backends is None else self._note(now_s, backends)
         if backends is not None:
             self._strangers = tuple(one for key, one in backends.items() if key not in alive)
@@ -87,6 +86,11 @@ class Fleet:
             leads_s=tuple(leads),
             died_starting=died,
         )
+
+    def asked(self, replicas: Iterable[Replica]) -> None:
+        """Know replicas from the moment they are asked for: one may die before anybody looks again."""
+        for replica in replicas:
+            self._members.setdefault(replica.id, _Member(replica.asked_at_s))
 
     def may_start(self, now_s: float) -> bool:
         """False while the back-off after failed starts lasts."""

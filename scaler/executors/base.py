@@ -16,8 +16,11 @@ class Executor(Protocol):
     def replicas(self, pool: str) -> Sequence[Replica]:
         """The replicas of the pool that live now, ready or not."""
 
-    async def start(self, pool: str, count: int, now_s: float) -> None:
-        """Ask for `count` more; returns before they are ready. Raises TidegateError when it can't be asked for."""
+    async def start(self, pool: str, count: int, now_s: float) -> Sequence[Replica]:
+        """Ask for `count` more and return those that have a name already, before they are ready.
+
+        Raises NotReady when it can't be asked for.
+        """
 
     async def stop(self, pool: str, replica_id: str) -> None:
         """Tell one replica to stop, and return when it is gone. One that is gone already is no error."""

@@ -12,8 +12,9 @@ class DryRun:
         """None are ours."""
         return ()
 
-    async def start(self, pool: str, count: int, now_s: float) -> None:
+    async def start(self, pool: str, count: int, now_s: float) -> tuple[Replica, ...]:  # noqa: ARG002 - as above
         """Nothing happens."""
+        return ()
 
     async def stop(self, pool: str, replica_id: str) -> None:
         """Nothing happens."""

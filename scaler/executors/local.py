@@ -60,8 +60,9 @@ class Local:
                 del self._processes[id_]
         return tuple(Replica(id_, one.asked_at_s) for id_, one in self._processes.items() if one.pool == pool)
 
-    async def start(self, pool: str, count: int, now_s: float) -> None:
+    async def start(self, pool: str, count: int, now_s: float) -> list[Replica]:
         """Start `count` processes. Raises NotReady naming the command or the log file."""
+        started = []
         for _ in range(count):
             id_ = f"{pool}-{uuid.uuid4().hex[:8]}"
             command = child_processes.leashed(self._arguments(pool, id_))
@@ -74,7 +75,9 @@ class Local:
             except OSError as error:
                 raise NotReady(f"cannot start a replica of pool {pool!r} by {command[0]}: {error}") from error
             self._processes[id_] = _Process(pool, now_s, process)
+            started.append(Replica(id_, now_s))
             _log.info("replica asked for", pool=pool, replica=id_, pid=process.pid)
+        return started
 
     async def stop(self, pool: str, replica_id: str) -> None:
         """SIGTERM, wait, and kill what doesn't end in time."""

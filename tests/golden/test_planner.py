@@ -82,8 +82,7 @@ def _wish(word: str) -> tuple[str, Any]:
 
 def _written(decided: Plan) -> list[str]:
     lines = [f"{decided.at_s:g} s {decided.mode}: {decided.asked} → {decided.desired}   ({decided.mode_reason})"]
-    for term in decided.terms:
-        lines.append(f"  {term.name} {'?' if term.replicas is None else term.replicas}: {term.reason}")
+    lines += [f"  {one.name} {'?' if one.replicas is None else one.replicas}: {one.reason}" for one in decided.terms]
     lines += [f"  then {one.name} {one.before} → {one.after}: {one.reason}" for one in decided.adjustments]
     return lines
 

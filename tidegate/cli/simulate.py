@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidegate.simulate.replay import Run
 
 POLICIES = ("predictive", "hpa")
-DEFAULT_RISK = 10.0
+DEFAULT_RISK = 2.0
 
 
 def simulate(

@@ -48,6 +48,12 @@ def test_dying_before_ready_backs_off_and_measures_nothing() -> None:
     assert fleet.failed_starts == 4
 
 
+def test_a_replica_that_dies_before_anybody_looked_is_counted() -> None:
+    fleet = Fleet()
+    fleet.asked(replicas("a"))
+    assert fleet.observe(1.0, [], {}).died_starting == 1
+
+
 def test_a_replica_that_becomes_ready_ends_the_count_of_failures() -> None:
     fleet = Fleet()
     fleet.observe(0.0, replicas("a"), {})

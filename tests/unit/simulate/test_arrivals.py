@@ -59,5 +59,5 @@ def test_what_cannot_be_arrivals_is_refused(values: list[float]) -> None:
 
 
 def test_a_flat_zero_has_no_peak_to_scale() -> None:
-    with pytest.raises(InvalidSeries, match="99.5%"):
+    with pytest.raises(InvalidSeries, match=r"99\.5%"):
         spread([0.0] * 10, 1.0, peak_rps=8.0)

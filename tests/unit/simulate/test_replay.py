@@ -85,7 +85,7 @@ def test_predictive_is_there_before_a_recurring_spike_and_hpa_is_not() -> None:
     late = [one.waits.late(TERMS.slo_wait_s) / one.waits.requests for one in (ours, rival)]
     assert late[0] < 0.5 * late[1]
     assert ours.replica_seconds < 1.5 * rival.replica_seconds
-    spike = 150 - 5
+    spike = 150
     assert ours.ready[spike] > rival.ready[spike]
 
 
