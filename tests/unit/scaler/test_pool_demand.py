@@ -40,6 +40,10 @@ def test_a_model_that_cannot_be_forecast_is_held_at_its_demand() -> None:
     assert "b" in pool.note
 
 
+def test_a_forecast_that_ends_before_now_is_none() -> None:
+    assert pool_forecast({"a": forecast([[1.0, 2.0]])}, {}, {"a": 5.0}, 120.0, 10.0, 10.0) is None
+
+
 def test_no_forecast_at_all_is_none() -> None:
     assert pool_forecast({}, {}, {"a": 5.0}, 0.0, 10.0, 1.0) is None
     assert pool_forecast({"a": forecast([[]])}, {}, {"a": 5.0}, 0.0, 10.0, 1.0) is None
