@@ -14,13 +14,11 @@ import numpy as np
 
 from forecaster.combine import Weights, combine, weigh
 from forecaster.members import FittedMember, IntArray, Member
-from forecaster.quantiles import FEW, Spread, spread_of, upper_quantile
+from forecaster.quantiles import FEW, Spread, spread_of
 from forecaster.registry import SEASONAL_NAIVE
 from forecaster.smoothing import ewma, robust_scale
 from forecaster.transform import Scale
 from tidegate.shared.values import FloatArray, Skill
-
-__all__ = ["Calibration", "calibrate", "upper_quantile"]
 
 FOLDS = 3
 ORIGINS = 512

@@ -16,6 +16,7 @@ from forecaster import calibration, seasons
 from forecaster.calibration import Calibration
 from forecaster.combine import combine
 from forecaster.members import FittedMember, Member, seasonal_naive
+from forecaster.quantiles import upper_quantile
 from forecaster.registry import FAST, SLOW
 from forecaster.series import regrid_paths
 from forecaster.transform import Scale, scale_for
@@ -164,7 +165,7 @@ class FittedModel:
         return combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
 
     def _window_max(self, sampled: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
-        highest = calibration.upper_quantile(sampled.max(axis=1), quantiles, len(sampled))
+        highest = upper_quantile(sampled.max(axis=1), quantiles, len(sampled))
         return np.maximum.accumulate(self.scale.back(highest))
 
     def _steps(self, length_s: float) -> int:

@@ -63,7 +63,8 @@ def _corner(rate_rps: FloatArray) -> float:
     """
     level = 0.5 * (rate_rps[1:] + rate_rps[:-1])
     change = np.abs(np.diff(rate_rps))
-    usable = np.isfinite(level) & (level > 0)
+    least = SMALLEST_SHARE * max(float(np.nanmax(rate_rps)), SMALLEST_SHARE)
+    usable = np.isfinite(level) & (level > least)
     level, change = level[usable], change[usable]
     if len(level) < LEVEL_BINS * MIN_BIN:
         return 0.0

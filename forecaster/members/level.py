@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.members import IntArray
-from forecaster.smoothing import ewma
+from forecaster.smoothing import ewma, ewma_at
 from tidegate.shared.values import FloatArray
 
 HALF_LIVES = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -24,8 +24,8 @@ class Level:
 
     def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """See FittedMember."""
-        level = np.nan_to_num(ewma(values, self.half_life), nan=float(np.nanmean(values)))
-        return np.repeat(level[origins, None], horizon, axis=1)
+        level = np.nan_to_num(ewma_at(values, self.half_life, origins), nan=0.0)
+        return np.repeat(level[:, None], horizon, axis=1)
 
     def season_at(self, values: FloatArray, origin: int, horizon: int) -> FloatArray:
         """See FittedMember: what it holds is the level, and it knows no season."""

@@ -154,7 +154,7 @@ def test_components_add_up_to_the_median(tide: core.FittedModel):
     assert total == pytest.approx(tide.forecast(60, quantiles=(0.5,)).values_rps.mean(), rel=0.05)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     hnp.arrays(float, st.integers(1, 150), elements=st.one_of(st.just(float("nan")), st.floats(0, 1e6))),
     st.integers(1, 80),

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecaster.series import SourceSeries, choose_step_s, regrid_paths, resample, total_demand
+from forecaster.smoothing import ewma, ewma_at
 from tidegate.shared.errors import InvalidRequest
 
 NAN = float("nan")
@@ -85,3 +86,10 @@ def test_paths_are_averaged_to_a_coarser_step():
 )
 def test_the_modelled_step_follows_the_history(span_s: float, source_step_s: float, expected: float):
     assert choose_step_s(span_s, source_step_s) == expected
+
+
+@given(st.lists(st.one_of(st.just(NAN), st.floats(0, 100)), min_size=1, max_size=200), st.floats(0.01, 3))
+def test_a_mean_at_some_places_is_the_mean_there(values: list[float], half_life: float):
+    every = ewma(np.array(values), half_life)
+    places = np.arange(len(values) // 2, len(values))
+    np.testing.assert_allclose(ewma_at(np.array(values), half_life, places), every[places], atol=1e-6)
