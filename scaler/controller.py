@@ -130,9 +130,8 @@ class Pool:
         ahead = pool_forecast(
             found, reading.cost_rows, reading.demand_rps or {}, now_s, self.horizon_s, grid(window_s, self._tick_s)
         )
-        return ahead, "; ".join(
-            f"{model}: {why}" for model, why in reasons.items()
-        ) or "the forecasts carry no sample paths, or end before now"
+        missing = "; ".join(f"{model}: {why}" for model, why in reasons.items())
+        return ahead, missing or "the forecasts carry no sample paths, or end before now"
 
 
 class Controller:
