@@ -31,7 +31,7 @@ class DemandSeries:
 
     def times_s(self) -> FloatArray:
         """Start of each step, shape (n,)."""
-        return self.start_s + self.step_s * np.arange(len(self.rate_rps))
+        return self.start_s + self.step_s * np.arange(len(self.rate_rps), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Forecast:
 
     def times_s(self) -> FloatArray:
         """Start of each forecast step, shape (steps,)."""
-        return self.start_s + self.step_s * np.arange(self.steps)
+        return self.start_s + self.step_s * np.arange(self.steps, dtype=np.float64)
 
 
 class Mode(StrEnum):
