@@ -26,8 +26,10 @@ HPA = {
 }
 
 SLO_LATENCY_S = 0.5
-MISS_PRICE = 1.0
-"""A late request may cost as much as a replica for one second (in which it answers 40)."""
+MISS_PRICE = 0.1
+"""A late request may cost as much as a tenth of a replica-second, in which a replica answers four."""
+MAX_UTILIZATION = 0.95
+"""Batches of four every tenth of a second leave little that could come in bursts."""
 
 
 def words(accelerator: bool) -> list[str]:

@@ -14,7 +14,7 @@ from tidegate.simulate.generator import Spike, Tide, rates
 
 STEP_S = 1.0
 PEAK_REPLICAS = 5
-"""So many replicas are needed at the peak; two cores carry them, the router and the load generator."""
+"""So many replicas a recorded trace needs at its peak; two cores carry them, the router and the load generator."""
 PEAK_RPS = PEAK_REPLICAS * REPLICA_ROWS_PER_S * 0.8
 
 DAY_S = 60.0
@@ -51,12 +51,12 @@ class Scenario:
 
 
 def made_up(rng: np.random.Generator) -> Scenario:
-    """The demo's own traffic: a tide of one to two replicas, and twice a day 6 s that need up to five.
+    """The demo's own traffic: a tide of one to two replicas, and twice a day 6 s that need three.
 
     A spike is over before a replica that is asked for at its start (8 s) can be ready: only who asks ahead is there.
     """
-    spikes = tuple(Spike(period_s=DAY_S, at_s=at, width_s=6.0, height=2.3) for at in (25.0, 50.0))
-    tide = Tide(base_rps=25.0, peak_rps=70.0, day_s=DAY_S, spikes=spikes)
+    spikes = tuple(Spike(period_s=DAY_S, at_s=at, width_s=6.0, height=2.4) for at in (15.0, 45.0))
+    tide = Tide(base_rps=12.0, peak_rps=60.0, day_s=DAY_S, spikes=spikes)
     history_s = HISTORY_DAYS * DAY_S
     rate = rates(tide, history_s + LIVE_S, STEP_S, rng)
     cut = int(history_s / STEP_S)

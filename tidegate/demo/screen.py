@@ -81,9 +81,9 @@ class Screen:
             ("failed", "failed", "d"),
             ("read the true digit", "accuracy", ".2%"),
             ("within the SLO", "within_slo", ".2%"),
-            ("p50 [s]", "p50_s", ".3f"),
-            ("p99 [s]", "p99_s", ".3f"),
-            ("slowest [s]", "max_s", ".3f"),
+            ("p50, seconds", "p50_s", ".3f"),
+            ("p99, seconds", "p99_s", ".3f"),
+            ("slowest, seconds", "max_s", ".3f"),
             ("replica-seconds", "replica_seconds", ".0f"),
         ):
             table.add_row(label, *(format(entry[key], form) for entry in policies.values()))
