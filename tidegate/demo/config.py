@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.demo.models import SCALED, repository_of
-from tidegate.demo.pace import BATCH_S, HPA, MAX_UTILIZATION, MISS_PRICE, REPLICA_ROWS_PER_S, SLO_LATENCY_S, STARTUP_S
+from tidegate.demo.pace import (
+    BATCH_S,
+    HPA,
+    MAX_UTILIZATION,
+    MISS_PRICE,
+    REPLICA_ROWS_PER_S,
+    SLO_LATENCY_S,
+    STARTUP_S,
+    TARGET_OUTSTANDING_ROWS,
+)
 from tidegate.shared.toml import to_toml
 
 POOL = "digits"
@@ -57,6 +66,7 @@ def settings_tables(stack: Stack, models: Path, policy: str) -> dict[str, dict[s
         "slo_latency_s": SLO_LATENCY_S,
         "miss_price": MISS_PRICE,
         "max_utilization": MAX_UTILIZATION,
+        "target_outstanding_rows": TARGET_OUTSTANDING_ROWS,
         "prior_capacity_rows_per_s": REPLICA_ROWS_PER_S,
         "prior_lead_s": STARTUP_S,
         "hpa": dict(HPA),
