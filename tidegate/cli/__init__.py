@@ -12,6 +12,7 @@ app = typer.Typer(
     name="tidegate",
     help="gRPC model serving that has its capacity there before the traffic is.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 _SERVICES: tuple[tuple[Callable[..., None], str], ...] = (

@@ -53,8 +53,6 @@ def simulate(
 
     A replica costs from asked to dropped and is ready STARTUP after it was asked for; requests wait in one queue,
     first come first served; a miss is a wait over SLO-WAIT.
-
-    Example: tidegate simulate day.csv --evaluate-from 2026-03-01T00:00:00Z --policy predictive,hpa
     """
     import numpy as np
 
