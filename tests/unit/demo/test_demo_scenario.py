@@ -23,7 +23,7 @@ from tidegate.shared.values import DemandSeries
 def test_the_made_up_spikes_are_where_it_says_and_need_more_than_the_tide() -> None:
     scenario = made_up(np.random.default_rng(0))
     assert len(scenario.live_rps) == LIVE_S
-    assert [peak.at_s for peak in scenario.peaks] == [15.0, 45.0, 75.0]
+    assert [peak.at_s for peak in scenario.peaks] == [17.0, 45.0, 77.0]
     for peak in scenario.peaks:
         before, inside = scenario.live_rps[int(peak.at_s) - 1], scenario.live_rps[int(peak.at_s)]
         assert inside > 2 * before
