@@ -1,7 +1,7 @@
 """`tidegate status`: what routers, scaler and forecaster say, in one live table."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Annotated, Any
 
 import grpc
@@ -62,7 +62,7 @@ async def look(addresses: Mapping[str, Any]) -> dict[str, Any]:
     return seen
 
 
-async def _ask(seen: dict[str, Any], who: str, question: Any) -> None:
+async def _ask(seen: dict[str, Any], who: str, question: Awaitable[None]) -> None:
     try:
         await question
     except grpc.aio.AioRpcError as error:

@@ -15,20 +15,17 @@ FAN = (0.5, 0.8, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the scaler and the router said at one time; `desired` is the last plan's."""
+    """What was seen at one time.
+
+    `asked` are the replicas that cost, asked for and not yet gone, as the scaler counts them; `ready` those that the
+    router sends to. The scaler looks once a tick, the router at once: adding up one's and the other's counts twice.
+    """
 
     at_s: float
-    desired: int
-    starting: int
+    asked: int
     ready: int
-    draining: int
     outstanding: int
     mode: str
-
-    @property
-    def asked(self) -> int:
-        """Replicas that cost: asked for and not yet gone."""
-        return self.starting + self.ready + self.draining
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def run_demo(scenario: Scenario, out: Path, screen: Screen, *, recorded: bool, s
     runs = []
     for policy in MODE_OF:
         stack = prepare(out / policy, out / "models", policy)
-        runs.append(asyncio.run(_run_policy(Case(policy, scenario, traffic, digits, out / "models"), stack, screen)))
+        runs.append(asyncio.run(run_policy(Case(policy, scenario, traffic, digits, out / "models"), stack, screen)))
     policies = {run.policy: policy_report(run) for run in runs}
     report = {"policies": policies, "machine": machine()}
     good, sentence = verdict(policies, recorded)
@@ -107,7 +107,8 @@ def _has_accelerator() -> bool:
     return bool(torch.cuda.is_available())
 
 
-async def _run_policy(case: Case, stack: Stack, screen: Screen) -> PolicyRun:
+async def run_policy(case: Case, stack: Stack, screen: Screen) -> PolicyRun:
+    """Start everything, import the history, drive the live part, stop in order. Raises DemoFailed."""
     with screen.run(f"{case.policy}: pool mode {MODE_OF[case.policy]}"):
         async with _stack_up(stack, case.models) as process, Watcher.of(stack) as watcher:
             work = asyncio.create_task(_live(case, stack, watcher, screen))

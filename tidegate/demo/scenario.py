@@ -55,7 +55,7 @@ def made_up(rng: np.random.Generator) -> Scenario:
 
     A spike is over before a replica that is asked for at its start (8 s) can be ready: only who asks ahead is there.
     """
-    spikes = tuple(Spike(period_s=DAY_S, at_s=at, width_s=6.0, height=2.2) for at in (17.0, 45.0))
+    spikes = tuple(Spike(period_s=DAY_S, at_s=at, width_s=6.0, height=1.9) for at in (17.0, 45.0))
     tide = Tide(base_rps=12.0, peak_rps=60.0, day_s=DAY_S, spikes=spikes)
     history_s = HISTORY_DAYS * DAY_S
     rate = rates(tide, history_s + LIVE_S, STEP_S, rng)

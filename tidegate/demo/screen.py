@@ -57,8 +57,10 @@ class Screen:
             yield
             return
         with Live(console=self.console, auto_refresh=False) as self._live:
-            yield
-        self._live = None
+            try:
+                yield
+            finally:
+                self._live = None
 
     def show(self, row: Row) -> None:
         """A second has passed."""

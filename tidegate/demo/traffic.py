@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from protos import inference_pb2 as pb
@@ -77,7 +78,7 @@ class AnswerSheet:
         """Is the answer to request k what this model says about this very image?"""
         try:
             (scores,) = outputs_of(pb.ModelInferResponse.FromString(response)).values()
-        except (InvalidTensor, ValueError):
+        except (DecodeError, InvalidTensor, ValueError):  # not a response, or not one output
             return False
         if scores.shape != (1, 10):
             return False

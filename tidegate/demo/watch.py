@@ -65,10 +65,8 @@ class Watcher:
         self._lead_s = pool.plan.inputs.lead_s
         return Sample(
             at_s=at_s,
-            desired=pool.plan.desired,
-            starting=pool.starting,
+            asked=pool.starting + pool.ready + pool.draining,
             ready=sum(one.pool == POOL and one.status == _READY for one in state.backends),
-            draining=pool.draining,
             outstanding=sum(one.outstanding + one.held for one in state.models if one.model == SCALED),
             mode=_MODE_WORDS.get(pool.plan.mode, "?"),
         )

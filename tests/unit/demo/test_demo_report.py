@@ -7,8 +7,8 @@ from tidegate.demo.report import policy_report, ready_ahead_s, replica_seconds, 
 from tidegate.demo.scenario import Peak, Scenario
 
 
-def sample(at_s: float, ready: int, starting: int = 0, draining: int = 0) -> Sample:
-    return Sample(at_s, ready, starting, ready, draining, outstanding=0, mode="full")
+def sample(at_s: float, asked: int, ready: int | None = None) -> Sample:
+    return Sample(at_s, asked, asked if ready is None else ready, outstanding=0, mode="full")
 
 
 def run_of(latency: list[float], status: list[str]) -> PolicyRun:
@@ -37,7 +37,7 @@ def test_the_report_counts_every_request() -> None:
 
 
 def test_replicas_cost_from_asked_to_dropped_within_the_live_part() -> None:
-    samples = [sample(-5, 1), sample(0, 1), sample(10, ready=1, starting=2), sample(12, 2, draining=1), sample(30, 9)]
+    samples = [sample(-5, 1), sample(0, 1), sample(10, 3, ready=1), sample(12, 3, ready=2), sample(30, 9)]
     assert replica_seconds(samples, until_s=15.0) == 10 * 1 + 5 * 3
     assert replica_seconds([], until_s=15.0) == 0
 
