@@ -141,7 +141,7 @@ def _reactive_term(spec: PoolSpec, observation: Observation) -> Term:
     if outstanding is None:
         return Term("reactive", None, "no reading of outstanding work")
     rate = risk.planning_rate(spec, observation)
-    target = spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
+    target = _target_rows(spec, observation)
     if observation.ready == 0:
         work = outstanding > 0 or (demand or 0.0) > 0
         reason = f"none ready, {figure(outstanding)} rows wait" if work else "none ready, nothing waits"
@@ -161,19 +161,31 @@ def _reactive_term(spec: PoolSpec, observation: Observation) -> Term:
 
 
 def _baseline_term(spec: PoolSpec, observation: Observation, memory: hpa.HpaMemory) -> tuple[Term, hpa.HpaMemory]:
-    """What the HPA would do here on utilisation: served work over what the ready replicas can do."""
+    """What the HPA would do here on utilisation and on outstanding work; of several metrics the largest wins.
+
+    Utilisation alone (served work over what the ready replicas can do) can't pass 1, however long the queue.
+    """
+    ratios = {}
     served, can = observation.served_rows_per_s, observation.ready * observation.capacity.rows_per_s
-    metric = served / can if served is not None and can > 0 else None
+    if served is not None and can > 0:
+        ratios["utilisation"] = served / can / spec.hpa.target
+    if observation.outstanding_rows is not None and observation.ready > 0:
+        ratios["outstanding work"] = observation.outstanding_rows / observation.ready / _target_rows(spec, observation)
     answer, reason, after = hpa.decide(
         spec.hpa,
         memory,
         observation.now_s,
         observation.ready,
         observation.starting,
-        metric,
+        ratios,
         (spec.min_replicas, spec.max_replicas),
     )
     return Term("hpa", answer, reason), after
+
+
+def _target_rows(spec: PoolSpec, observation: Observation) -> float:
+    """Outstanding rows that a replica should have: by Little's law, half of the wait that the SLO allows."""
+    return spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
 
 
 def _window(forecast: PoolForecast, observation: Observation) -> np.ndarray:

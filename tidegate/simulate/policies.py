@@ -55,14 +55,16 @@ class HpaPolicy:
     def decide(self, view: View) -> int:
         """What the HPA asks for; what is there when it has no metric."""
         terms, starting = self._terms, len(view.starting_ready_in_s)
-        metric = view.served_rps / (view.ready * terms.capacity_rps) if view.ready else None
+        ratios = {}
+        if view.ready:
+            ratios["utilisation"] = view.served_rps / (view.ready * terms.capacity_rps) / self._spec.target
         answer, _, self._memory = hpa.decide(
             self._spec,
             self._memory,
             view.now_s,
             view.ready,
             starting,
-            metric,
+            ratios,
             (terms.min_replicas, terms.max_replicas),
         )
         return view.ready + starting if answer is None else answer

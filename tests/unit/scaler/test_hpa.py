@@ -27,10 +27,11 @@ def test_desired_replicas(ready: int, starting: int, ratio: float, replicas: int
 
 
 def run(spec: HpaSpec, readings: list[tuple[float, int, float | None]]) -> list[int | None]:
-    """Answers for (now, ready, metric), every replica being ready."""
+    """Answers for (now, ready, utilisation), every replica being ready."""
     memory, answers = HpaMemory(), []
-    for now_s, ready, metric in readings:
-        answer, _, memory = decide(spec, memory, now_s, ready, 0, metric, BOUNDS)
+    for now_s, ready, utilization in readings:
+        ratios = {} if utilization is None else {"utilisation": utilization / spec.target}
+        answer, _, memory = decide(spec, memory, now_s, ready, 0, ratios, BOUNDS)
         answers.append(answer)
     return answers
 
@@ -67,9 +68,16 @@ def test_what_was_added_in_the_period_counts_against_the_limit() -> None:
 
 
 def test_bounds_hold() -> None:
-    answer, _, _ = decide(HpaSpec(), HpaMemory(), 0.0, 4, 0, 8.0, (1, 6))
+    answer, _, _ = decide(HpaSpec(), HpaMemory(), 0.0, 4, 0, {"utilisation": 8.0}, (1, 6))
     assert answer == 6
 
 
 def test_no_metric_is_no_answer() -> None:
     assert run(HpaSpec(), [(0, 4, None), (15, 4, 0.8)]) == [None, 4]
+
+
+def test_the_metric_that_asks_for_the_most_wins() -> None:
+    ratios = {"utilisation": 1.25, "outstanding work": 3.0}
+    answer, reason, _ = decide(HpaSpec(), HpaMemory(), 0.0, 2, 0, ratios, BOUNDS)
+    assert answer == 6
+    assert reason.startswith("outstanding work 3.00 times its target")
