@@ -28,7 +28,7 @@ async def test_a_short_run_answers_everything_and_is_accounted_for(scenario: Sce
     digits = build_repository(tmp_path / "models")
     assert digits.accuracy > 0.94
     traffic = make_traffic(scenario, len(digits.truth), np.random.default_rng(0))
-    stack = prepare(tmp_path / "predictive", tmp_path / "models", "predictive")
+    stack = prepare(tmp_path / "predictive", tmp_path / "models", "predictive", min_replicas=1)
     shown = io.StringIO()
     case = Case("predictive", scenario, traffic, digits, tmp_path / "models")
     run = await run_policy(case, stack, Screen(Console(file=shown, width=200)))

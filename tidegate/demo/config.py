@@ -45,22 +45,22 @@ class Stack:
         return self.folder / "logs"
 
 
-def prepare(folder: Path, models: Path, policy: str) -> Stack:
+def prepare(folder: Path, models: Path, policy: str, min_replicas: int) -> Stack:
     """A fresh folder with the settings file of one policy."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("*.sqlite*"), *folder.glob("logs/*.log")):
         old.unlink()
     stack = Stack(folder, *_free_addresses(4))
-    stack.config.write_text(to_toml(settings_tables(stack, models, policy)))
+    stack.config.write_text(to_toml(settings_tables(stack, models, policy, min_replicas)))
     return stack
 
 
-def settings_tables(stack: Stack, models: Path, policy: str) -> dict[str, dict[str, Any]]:
+def settings_tables(stack: Stack, models: Path, policy: str, min_replicas: int) -> dict[str, dict[str, Any]]:
     """The four tables of the settings file."""
     pool = {
         "name": POOL,
         "models": [SCALED],
-        "min_replicas": 1,
+        "min_replicas": min_replicas,
         "max_replicas": MAX_REPLICAS,
         "mode": MODE_OF[policy],
         "slo_latency_s": SLO_LATENCY_S,

@@ -83,7 +83,7 @@ def run_demo(scenario: Scenario, out: Path, screen: Screen, *, recorded: bool, s
     )
     runs = []
     for policy in MODE_OF:
-        stack = prepare(out / policy, out / "models", policy)
+        stack = prepare(out / policy, out / "models", policy, scenario.min_replicas)
         runs.append(asyncio.run(run_policy(Case(policy, scenario, traffic, digits, out / "models"), stack, screen)))
     policies = {run.policy: policy_report(run) for run in runs}
     report = {"policies": policies, "machine": machine()}
@@ -155,8 +155,8 @@ async def _tidegate(log_file: Path, *arguments: str) -> AsyncIterator[asyncio.su
 
 
 async def _live(case: Case, stack: Stack, watcher: Watcher, screen: Screen) -> PolicyRun:
-    if not await watcher.until_ready(UP_S):
-        raise DemoFailed(f"not every model had a replica within {UP_S:g} s; logs: {stack.logs}")
+    if not await watcher.until_ready(case.scenario.min_replicas, UP_S):
+        raise DemoFailed(f"the first replicas were not ready within {UP_S:g} s; logs: {stack.logs}")
     start_s = math.ceil(time.time()) + 1
     await watcher.import_history(start_s - len(case.traffic.history_rps), case.traffic.history_rps)
     sheet = AnswerSheet(case.digits, case.traffic)

@@ -3,6 +3,7 @@
 Everything is on a grid of one second, already compressed in time.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,11 @@ class Scenario:
         """Length of the live part."""
         return len(self.live_rps) * STEP_S
 
+    @property
+    def min_replicas(self) -> int:
+        """What the low tide of the live part needs (its 5% quantile): the pool's minimum, as a person would set it."""
+        return max(1, math.ceil(float(np.quantile(self.live_rps, 0.05)) / REPLICA_ROWS_PER_S))
+
 
 def made_up(rng: np.random.Generator) -> Scenario:
     """The demo's own traffic: a tide of one to two replicas, and twice a day 6 s that need three.
@@ -67,25 +73,35 @@ def made_up(rng: np.random.Generator) -> Scenario:
 
 
 def recorded(series: DemandSeries) -> Scenario:
-    """A recorded trace, compressed so that its day lasts two minutes; its last day is the live part.
+    """A recorded trace, compressed so that its day lasts two minutes; its last whole day from low tide is live.
 
-    What came before is history, 20 days of it at most. Values are scaled so that the live part's peak (its 99.5%
-    quantile) needs five replicas. Raises InvalidSeries when there are less than two days, or no traffic in the last.
+    Low tide is where the last but one day is quietest: both policies begin with the fewest replicas, and nobody's first
+    minute shall be spent on a day's middle. What came before is history, 20 days of it at most. Values are scaled so that
+    the live part's peak (its 99.5% quantile) needs five replicas. Raises InvalidSeries when there are less than two
+    days, or no traffic in the live part.
     """
     step_s = series.step_s * TRACE_DAY_S / _DAY_OF_PEOPLE_S
     rate = on_seconds(series.rate_rps, step_s)
-    live_n = int(TRACE_DAY_S / STEP_S)
-    if len(rate) < 2 * live_n:
+    day = int(TRACE_DAY_S / STEP_S)
+    if len(rate) < 2 * day:
         days = len(series.rate_rps) * series.step_s / _DAY_OF_PEOPLE_S
         raise InvalidSeries(f"{series.model}: {days:.2f} days of data; the demo needs two, one of them to learn from")
-    live = np.nan_to_num(rate[-live_n:])
+    start = len(rate) - 2 * day + _low_tide(rate[-2 * day : -day])
+    live = np.nan_to_num(rate[start : start + day])
     top = float(np.quantile(live, 0.995))
     if top <= 0:
         raise InvalidSeries(f"{series.model}: no traffic in the last day")
     scale = PEAK_RPS / top
-    history = rate[-live_n * (TRACE_HISTORY_DAYS + 1) : -live_n] * scale
+    history = rate[max(0, start - day * TRACE_HISTORY_DAYS) : start] * scale
     live = np.minimum(live * scale, PEAK_RPS * 1.25)  # one wild second must not outgrow the machine
     return Scenario(series.model, TRACE_DAY_S, history, live, find_peaks(live))
+
+
+def _low_tide(rate: FloatArray) -> int:
+    """Second of the day at which the following ten carry least; at least an eighth of a day is left to learn from."""
+    width, first = 10, len(rate) // 8
+    sums = np.convolve(np.nan_to_num(rate), np.ones(width), "valid")
+    return first + int(np.argmin(sums[first:]))
 
 
 def on_seconds(rate: FloatArray, step_s: float) -> FloatArray:

@@ -8,7 +8,7 @@ import grpc
 
 from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc, scaling_pb2, scaling_pb2_grpc
 from tidegate.demo.config import POOL, Stack
-from tidegate.demo.models import MODELS, SCALED
+from tidegate.demo.models import CONSTANT, SCALED
 from tidegate.demo.records import FAN, Prediction, Sample
 from tidegate.demo.scenario import STEP_S
 from tidegate.shared.grpc_server import channel
@@ -110,17 +110,18 @@ class Watcher:
         # It may have come up after our first try to connect: wait for it.
         await self._forecaster.Observe(iter([past]), timeout=_IMPORT_S, wait_for_ready=True)
 
-    async def until_ready(self, timeout_s: float) -> bool:
-        """Wait until both models have a replica; False when it takes too long."""
+    async def until_ready(self, replicas: int, timeout_s: float) -> bool:
+        """Wait until so many replicas of the pool are ready, and the one that stays; False when it takes too long."""
         for _ in range(round(timeout_s / SAMPLE_S)):
-            if await self._both_ready():
+            if await self._all_ready(replicas):
                 return True
             await asyncio.sleep(SAMPLE_S)
         return False
 
-    async def _both_ready(self) -> bool:
+    async def _all_ready(self, replicas: int) -> bool:
         try:
             state = await self._router.GetState(router_pb2.GetStateRequest(), timeout=_CALL_S)
         except grpc.aio.AioRpcError:
             return False
-        return {model.model for model in state.models if model.ready_backends} >= set(MODELS)
+        ready = {model.model: model.ready_backends for model in state.models}
+        return ready.get(SCALED, 0) >= replicas and ready.get(CONSTANT, 0) > 0

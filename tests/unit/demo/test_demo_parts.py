@@ -76,7 +76,7 @@ def test_arrivals_of_both_models_come_in_their_order() -> None:
 @pytest.mark.parametrize("policy", ["hpa", "predictive"])
 def test_the_settings_are_ones_that_the_services_take(policy: str, tmp_path: Path) -> None:
     stack = Stack(tmp_path, "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
-    stack.config.write_text(to_toml(settings_tables(stack, tmp_path, policy)))
+    stack.config.write_text(to_toml(settings_tables(stack, tmp_path, policy, 2)))
     for settings_type in (RouterSettings, ModelServerSettings, ForecasterSettings):
         load(settings_type, stack.config)
     (pool,) = load(ScalerSettings, stack.config).pools
