@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from model_server.batching import BatchQueue, Ticket
 from model_server.capacity import Capacity
 from model_server.statistics import BusyMeter, Statistics
-from model_server.tensors import Tensors
 from tidegate.shared.errors import DeadlinePassed, ModelNotReady
+from tidegate.shared.tensors import Tensors
 
 Execute = Callable[[Sequence[Tensors], Sequence[int]], Awaitable[list[Tensors]]]
 """Runs one batch: the requests' inputs and their rows in, each request's outputs out. Not called concurrently."""

@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from model_server.tensors import Tensors
 from tidegate.shared.errors import InvalidRequest, QueueFull
+from tidegate.shared.tensors import Tensors
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from model_server.models import NO_VERSION, Entry
 from model_server.servable import Servable
+from model_server.signature import TensorSpec
 from model_server.statistics import Total
-from model_server.tensors import TensorSpec
 from protos import inference_pb2 as pb
 
 EXTENSIONS = ("model_configuration", "model_repository", "statistics", "binary_tensor_data")

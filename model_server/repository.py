@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_server.devices import DeviceName
-from model_server.tensors import DATATYPES, TensorSpec
+from model_server.signature import TensorSpec
 from tidegate.shared.errors import InvalidSetting, ModelLoadFailed, ModelNotFound
+from tidegate.shared.tensors import DATATYPES
 
 MODEL_FILES = ("model.onnx", "model.pt2", "model.pt")
 CONFIG_FILE = "config.toml"

@@ -15,10 +15,11 @@ from model_server.capacity import Capacity
 from model_server.cpus import threads_each
 from model_server.devices import Device, resolve
 from model_server.repository import ModelConfig, ModelFiles
+from model_server.signature import Signature
 from model_server.statistics import Statistics
-from model_server.tensors import Shape, Signature, Tensors
 from model_server.warmup import warm_up_rows, zeros
 from tidegate.shared.errors import ModelFailed, ModelLoadFailed, TidegateError
+from tidegate.shared.tensors import Shape, Tensors
 
 DEFAULT_MAX_BATCH_ROWS = 32
 """Most of a GPU's gain over single rows is there at 32, and a batch of 32 images fits the message limit."""

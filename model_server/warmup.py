@@ -3,8 +3,9 @@
 import numpy as np
 
 from model_server.repository import WarmUp
-from model_server.tensors import DATATYPES, Signature, Tensors
+from model_server.signature import Signature
 from tidegate.shared.errors import ModelLoadFailed
+from tidegate.shared.tensors import DATATYPES, Tensors
 
 
 def warm_up_rows(warm_up: WarmUp, max_batch_rows: int) -> tuple[int, ...]:

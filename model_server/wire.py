@@ -3,36 +3,20 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from model_server.tensors import (
+from model_server.signature import Signature, TensorSpec, check_against
+from protos import inference_pb2 as pb
+from tidegate.shared.errors import InvalidRequest, InvalidTensor, NotSupported
+from tidegate.shared.tensors import (
     RAW_ONLY,
+    TYPED_FIELDS,
     Array,
     Shape,
-    Signature,
     Tensors,
-    TensorSpec,
-    check_against,
     check_datatype,
     from_raw,
     from_typed,
     to_raw,
 )
-from protos import inference_pb2 as pb
-from tidegate.shared.errors import InvalidRequest, InvalidTensor, NotSupported
-
-_FIELDS = {
-    "BOOL": "bool_contents",
-    "INT8": "int_contents",
-    "INT16": "int_contents",
-    "INT32": "int_contents",
-    "INT64": "int64_contents",
-    "UINT8": "uint_contents",
-    "UINT16": "uint_contents",
-    "UINT32": "uint_contents",
-    "UINT64": "uint64_contents",
-    "FP32": "fp32_contents",
-    "FP64": "fp64_contents",
-    "BYTES": "bytes_contents",
-}
 
 _REFUSED_PARAMETERS = {
     "sequence_id": "stateful sequences are not offered",
@@ -63,17 +47,18 @@ def decode_inputs(request: pb.ModelInferRequest, signature: Signature) -> tuple[
             raise InvalidTensor(f"the model has no input '{name}'; its inputs: {', '.join(specs)}")
         if name in tensors:
             raise InvalidTensor(f"input '{name}' is given twice")
+        where = f"input '{name}'"
         if tensor.parameters:
-            _check_parameters(f"input '{name}'", tensor.parameters)
+            _check_parameters(where, tensor.parameters)
         shape = shapes[name] = tuple(tensor.shape)
-        check_datatype(name, tensor.datatype)
+        check_datatype(where, tensor.datatype)
         check_against(specs[name], tensor.datatype, shape)
         if raw:
             if tensor.HasField("contents"):
-                raise InvalidTensor(f"input '{name}' has typed contents, and the request raw_input_contents; send one")
-            tensors[name] = from_raw(name, tensor.datatype, shape, raw[index])
+                raise InvalidTensor(f"{where} has typed contents, and the request raw_input_contents; send one")
+            tensors[name] = from_raw(where, tensor.datatype, shape, raw[index])
         else:
-            tensors[name] = _typed(tensor, shape)
+            tensors[name] = _typed(where, tensor, shape)
     if len(tensors) != len(specs):
         missing = [name for name in specs if name not in tensors]
         raise InvalidTensor(f"input '{missing[0]}' is missing; the model's inputs: {', '.join(specs)}")
@@ -119,7 +104,7 @@ def encode_response(
         if raw:
             response.raw_output_contents.append(to_raw(spec.datatype, array))
         else:
-            getattr(tensor.contents, _FIELDS[spec.datatype]).extend(array.ravel().tolist())
+            getattr(tensor.contents, TYPED_FIELDS[spec.datatype]).extend(array.ravel().tolist())
     return response
 
 
@@ -129,12 +114,12 @@ def check_no_load_parameters(parameters: Mapping[str, Any]) -> None:
         raise InvalidRequest(f"parameter '{name}' of the load is not offered; change the model's files instead")
 
 
-def _typed(tensor: pb.ModelInferRequest.InferInputTensor, shape: Shape) -> Array:
-    field = _FIELDS.get(tensor.datatype, "")
+def _typed(where: str, tensor: pb.ModelInferRequest.InferInputTensor, shape: Shape) -> Array:
+    field = TYPED_FIELDS.get(tensor.datatype, "")
     for used, _ in tensor.contents.ListFields():
         if used.name != field and tensor.datatype not in RAW_ONLY:
-            raise InvalidTensor(f"input '{tensor.name}': {tensor.datatype} goes into {field}, not {used.name}")
-    return from_typed(tensor.name, tensor.datatype, shape, list(getattr(tensor.contents, field)) if field else [])
+            raise InvalidTensor(f"{where}: {tensor.datatype} goes into {field}, not {used.name}")
+    return from_typed(where, tensor.datatype, shape, list(getattr(tensor.contents, field)) if field else [])
 
 
 def _check_parameters(where: str, parameters: Mapping[str, Any]) -> None:

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from model_server.devices import Device
 from model_server.repository import ModelConfig
-from model_server.tensors import Signature, Tensors
+from model_server.signature import Signature
 from tidegate.shared.errors import ModelLoadFailed
+from tidegate.shared.tensors import Tensors
 
 _MODULES = {".onnx": ("onnx", "onnxruntime"), ".pt2": ("torch", "torch"), ".pt": ("torch", "torch")}
 

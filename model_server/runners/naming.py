@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from model_server.repository import ModelConfig
-from model_server.tensors import Signature, TensorSpec
+from model_server.signature import Signature, TensorSpec
 from tidegate.shared.errors import ModelLoadFailed
 
 

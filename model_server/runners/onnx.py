@@ -10,8 +10,9 @@ import structlog
 from model_server.devices import CPU, Device
 from model_server.repository import ModelConfig
 from model_server.runners.naming import signature_of
-from model_server.tensors import Array, Signature, Tensors, TensorSpec
+from model_server.signature import Signature, TensorSpec
 from tidegate.shared.errors import InvalidTensor, ModelFailed, ModelLoadFailed
+from tidegate.shared.tensors import Array, Tensors
 
 _DATATYPES = {
     "tensor(bool)": "BOOL",

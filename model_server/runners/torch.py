@@ -12,8 +12,9 @@ from torch.utils import _pytree as pytree
 from model_server.devices import CPU, Device
 from model_server.repository import ModelConfig, TensorConfig
 from model_server.runners.naming import signature_of
-from model_server.tensors import DATATYPES, Array, Signature, Tensors, TensorSpec
+from model_server.signature import Signature, TensorSpec
 from tidegate.shared.errors import ModelFailed, ModelLoadFailed
+from tidegate.shared.tensors import DATATYPES, Array, Tensors
 
 _DATATYPES = {
     torch.bool: "BOOL",

@@ -92,7 +92,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 async def test_every_numeric_datatype_comes_back_as_it_went_raw(tmp_path: Path) -> None:
-    from model_server.tensors import DATATYPES
+    from tidegate.shared.tensors import DATATYPES
 
     for datatype in NUMERIC:
         tiny.write_model(tmp_path, datatype.lower(), tiny.identity(datatype))

@@ -7,8 +7,9 @@ import typer
 from tidegate.cli import output
 from tidegate.client.infer import InferClient
 from tidegate.client.inputs import as_lists, parse_inputs
-from tidegate.client.tensors import Array, ModelInfo
+from tidegate.client.tensors import ModelInfo
 from tidegate.shared.errors import InvalidTensor
+from tidegate.shared.tensors import Array, Tensors
 
 Inputs = Annotated[
     list[str] | None,
@@ -38,7 +39,7 @@ def infer(
 
 async def _infer(
     target: str, model: str, texts: list[str], version: str, timeout_s: float
-) -> tuple[ModelInfo, dict[str, Array]]:
+) -> tuple[ModelInfo, Tensors]:
     async with InferClient(target) as client:
         info = await client.metadata(model, version=version, timeout_s=timeout_s)
         inputs = parse_inputs(texts, info, load_npy)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from tidegate.client.inputs import as_lists, parse_inputs, random_inputs
-from tidegate.client.tensors import Array, ModelInfo, TensorInfo
+from tidegate.client.tensors import ModelInfo, TensorInfo
 from tidegate.shared.errors import InvalidTensor
+from tidegate.shared.tensors import Array
 
 TWO = ModelInfo(
     "two",

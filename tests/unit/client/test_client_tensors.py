@@ -4,43 +4,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tidegate.client.tensors import NUMPY_OF, as_datatype, datatype_of, from_raw, to_raw
+from protos import inference_pb2 as pb
+from tidegate.client.infer import outputs_of, request_of
+from tidegate.client.tensors import as_datatype, datatype_of
 from tidegate.shared.errors import InvalidTensor
+from tidegate.shared.tensors import DATATYPES
+
+SENDABLE = sorted(DATATYPES.keys() - {"BF16", "BYTES"})
 
 
-@given(data=st.data(), name=st.sampled_from(sorted(NUMPY_OF)))
+def echoed(request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+    response = pb.ModelInferResponse(raw_output_contents=request.raw_input_contents)
+    for tensor in request.inputs:
+        response.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+    return response
+
+
+@given(data=st.data(), name=st.sampled_from(SENDABLE))
 def test_what_is_sent_is_what_is_read(data: st.DataObject, name: str) -> None:
-    array = data.draw(hnp.arrays(np.dtype(NUMPY_OF[name]), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)))
+    array = data.draw(hnp.arrays(DATATYPES[name], hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)))
     assert datatype_of(array) == name
-    np.testing.assert_array_equal(from_raw(to_raw(array), name, array.shape), array)
+    np.testing.assert_array_equal(outputs_of(echoed(request_of("m", {"x": array})))["x"], array)
 
 
-@given(st.lists(st.binary(max_size=20), max_size=6))
-def test_bytes_elements_keep_their_bounds(elements: list[bytes]) -> None:
-    array = np.empty(len(elements), dtype=object)
-    array[:] = elements
-    assert from_raw(to_raw(array), "BYTES", array.shape).tolist() == elements
+def output(datatype: str, shape: list[int], **contents: list[int]) -> pb.ModelInferResponse:
+    response = pb.ModelInferResponse()
+    tensor = response.outputs.add(name="y", datatype=datatype, shape=shape)
+    tensor.contents.CopyFrom(pb.InferTensorContents(**contents))
+    return response
 
 
-def test_big_endian_arrays_travel_little_endian() -> None:
-    assert to_raw(np.array([1], dtype=">i4")) == b"\x01\x00\x00\x00"
-
-
-def test_text_is_sent_as_utf8() -> None:
-    assert to_raw(np.array(["né"])) == b"\x03\x00\x00\x00n\xc3\xa9"
+def test_typed_outputs_are_read() -> None:
+    assert outputs_of(output("INT8", [2, 1], int_contents=[-1, 5]))["y"].tolist() == [[-1], [5]]
 
 
 @pytest.mark.parametrize(
-    ("raw", "datatype", "shape", "said"),
+    ("response", "said"),
     [
-        (b"\x00" * 5, "FP32", [1], "5 bytes of FP32"),
-        (b"\x02\x00\x00\x00a", "BYTES", [1], "5 bytes of BYTES"),
-        (b"\x01\x00\x00\x00a", "BYTES", [2], "1 elements"),
+        (output("INT8", [3], int_contents=[1]), "output 'y': 1 elements; shape .3. takes 3"),
+        (output("FP16", [1]), "output 'y': FP16 has no typed field"),
+        (output("FP8", [1]), "output 'y': unknown datatype 'FP8'"),
     ],
 )
-def test_a_wrong_length_is_named(raw: bytes, datatype: str, shape: list[int], said: str) -> None:
+def test_an_output_that_can_not_be_read_is_named(response: pb.ModelInferResponse, said: str) -> None:
     with pytest.raises(InvalidTensor, match=said):
-        from_raw(raw, datatype, shape)
+        outputs_of(response)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +56,7 @@ def test_a_wrong_length_is_named(raw: bytes, datatype: str, shape: list[int], sa
     [
         ([1.5], "INT64", "whole numbers"),
         ([300], "UINT8", "holds 0 to 255, not 300"),
+        ([2**64], "INT64", "not an array of INT64"),
         ([[1, 2], [3]], "FP32", "not an array of FP32"),
         (["a"], "FP32", "not an array of FP32"),
         ([1], "FP8", "FP8"),
@@ -56,6 +65,10 @@ def test_a_wrong_length_is_named(raw: bytes, datatype: str, shape: list[int], sa
 def test_a_value_that_does_not_fit_is_named(value: object, datatype: str, said: str) -> None:
     with pytest.raises(InvalidTensor, match=said):
         as_datatype(value, datatype)
+
+
+def test_no_values_fit_every_datatype() -> None:
+    assert as_datatype([[]], "INT64").shape == (1, 0)
 
 
 def test_a_type_without_a_name_is_refused() -> None:

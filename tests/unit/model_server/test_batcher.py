@@ -11,8 +11,8 @@ from model_server.batcher import Batcher, Rehearsal
 from model_server.batching import BatchQueue
 from model_server.capacity import Capacity
 from model_server.statistics import BusyMeter, Statistics
-from model_server.tensors import Tensors
 from tidegate.shared.errors import DeadlinePassed, InvalidTensor, ModelFailed, ModelNotReady, QueueFull
+from tidegate.shared.tensors import Tensors
 
 pytestmark = pytest.mark.looptime
 

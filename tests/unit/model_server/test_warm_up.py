@@ -2,7 +2,7 @@ import pytest
 
 from model_server.repository import ModelConfig, TensorConfig, WarmUp
 from model_server.runners.naming import signature_of
-from model_server.tensors import Signature, TensorSpec
+from model_server.signature import Signature, TensorSpec
 from model_server.warmup import warm_up_rows, zeros
 from tidegate.shared.errors import ModelLoadFailed
 
