@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tidegate.shared.logging import LogLevel
 from tidegate.shared.settings import Address, Settings
 
 
@@ -41,9 +40,3 @@ class ForecasterSettings(Settings):
 
     slow_cpu_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of one CPU that the slow members (ETS, MSTL) may use; 0 leaves them out."""
-
-    metrics_listen: Address | None = None
-    """Address of the Prometheus metrics over HTTP; none unless set."""
-
-    log_level: LogLevel = "info"
-    """debug, info, warning or error."""

@@ -8,24 +8,21 @@ so that a directory of ONNX models serves as it is; names and shapes come from t
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from model_server.devices import DeviceName
 from model_server.signature import TensorSpec
 from tidegate.shared.errors import InvalidSetting, ModelLoadFailed, ModelNotFound
+from tidegate.shared.settings import Table, problems_of
 from tidegate.shared.tensors import DATATYPES
 
 MODEL_FILES = ("model.onnx", "model.pt2", "model.pt")
 CONFIG_FILE = "config.toml"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
-
-
-class TensorConfig(_Table):
+class TensorConfig(Table):
     """Name, datatype and dims of a tensor, where the model's file does not say them (TorchScript)."""
 
     name: str
@@ -46,18 +43,18 @@ class TensorConfig(_Table):
         return TensorSpec(self.name, self.datatype, self.dims)
 
 
-class WarmUp(_Table):
+class WarmUp(Table):
     """Batches of zeros that run before the model is ready, so that no caller pays for first-run work."""
 
     rows: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     """Batch sizes to run; one row and max_batch_rows unless given, which also measures the capacity. [] runs none."""
     count: int = Field(default=3, ge=1)
     """Runs of each size. The first is not measured when there are more."""
-    shapes: dict[str, tuple[Annotated[int, Field(ge=1)], ...]] = {}
+    shapes: dict[str, tuple[Annotated[int, Field(ge=1)], ...]] = Field(default_factory=dict)
     """By input: its sizes without the batch dimension, where the model leaves them open (1 unless given)."""
 
 
-class ModelConfig(_Table):
+class ModelConfig(Table):
     """`config.toml` of one model. Every key has a default."""
 
     batching: bool = True
@@ -132,15 +129,7 @@ def read_config(path: Path) -> ModelConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelLoadFailed(f"{path}: {error}") from None
     except ValidationError as error:
-        problems = [_say(problem) for problem in error.errors()]
-        raise ModelLoadFailed(f"{path}: {'; '.join(problems)}") from None
-
-
-def _say(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}"
-    return f"{key} = {problem['input']!r}: {problem['msg']}"
+        raise ModelLoadFailed(f"{path}: {problems_of(error)}") from None
 
 
 def _is_version(name: str) -> bool:

@@ -6,7 +6,6 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from model_server.devices import DeviceName
-from tidegate.shared.logging import LogLevel
 from tidegate.shared.settings import Address, Settings
 
 
@@ -41,10 +40,6 @@ class ModelServerSettings(Settings):
     demonstrations and tests on machines without one; 0 turns it off."""
     rehearse_startup_s: float = Field(default=0.0, ge=0.0)
     """Rehearse a long start: not ready before the process is this old. For demonstrations and tests; 0 turns it off."""
-    metrics_listen: Address | None = None
-    """host:port for Prometheus metrics over HTTP; none unless given."""
-    log_level: LogLevel = "info"
-    """debug, info, warning or error."""
 
     @model_validator(mode="after")
     def _reachable(self) -> "ModelServerSettings":

@@ -1,13 +1,9 @@
-"""`python -m router`: the router with its settings from the environment."""
-
-import asyncio
+"""`python -m router`: the router, its settings from the environment alone."""
 
 from router.server import serve
 from router.settings import RouterSettings
-from tidegate.shared import logging
+from tidegate.shared.service import run
 from tidegate.shared.settings import load
 
 if __name__ == "__main__":
-    settings = load(RouterSettings)
-    logging.set_up("router", settings.log_level)
-    asyncio.run(serve(settings))
+    run(load(RouterSettings), serve)

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from tidegate.shared.logging import LogLevel
 from tidegate.shared.settings import Address, Settings
 
 
@@ -43,10 +42,6 @@ class RouterSettings(Settings):
     """Name of this router in the demand history; default: host name and data port. No two routers may share one."""
     threads: int = 1
     """Threads that carry requests."""
-    metrics_listen: Address | None = None
-    """Prometheus metrics over HTTP at host:port; none by default."""
-    log_level: LogLevel = "info"
-    """Least severe level that is logged."""
 
     @field_validator("threads")
     @classmethod

@@ -4,7 +4,7 @@ import time
 
 import structlog
 
-from protos import scaling_pb2_grpc
+from protos import scaling_pb2, scaling_pb2_grpc
 from scaler.controller import Controller
 from scaler.executors.base import Executor
 from scaler.executors.dry_run import DryRun
@@ -16,18 +16,20 @@ from scaler.sources import Forecasts, Routers
 from scaler.store import Store
 from tidegate.shared.grpc_server import listen, new_server, serve_metrics, stop_signal
 
+SERVICE = scaling_pb2.DESCRIPTOR.services_by_name["Scaler"].full_name
+
 _log = structlog.get_logger(__name__)
 
 
-async def serve(settings: ScalerSettings, executor: Executor | None = None) -> None:
+async def serve(settings: ScalerSettings) -> None:
     """Plan and act until SIGTERM or SIGINT; then drain and stop the local replicas, and return."""
     store = Store(settings.store)
     routers = Routers(settings.routers, settings.read_timeout_s, time.time)
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
-    acting = executor or new_executor(settings)
-    controller = Controller(settings, routers, forecasts, acting, store, Metrics(), time.time)
-    server, health = new_server(("tidegate.scaling.v1.Scaler",))
-    servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not acting.acts)
+    executor = _new_executor(settings)
+    controller = Controller(settings, routers, forecasts, executor, store, Metrics(), time.time)
+    server, health = new_server((SERVICE,))
+    servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
     scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
     address = listen(server, settings.listen)
     serve_metrics(settings.metrics_listen)
@@ -45,7 +47,7 @@ async def serve(settings: ScalerSettings, executor: Executor | None = None) -> N
             store.close()
 
 
-def new_executor(settings: ScalerSettings) -> Executor:
+def _new_executor(settings: ScalerSettings) -> Executor:
     """The executor that the settings name."""
     if settings.executor == "dry-run":
         return DryRun()

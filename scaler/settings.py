@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from tidegate.shared.logging import LogLevel
-from tidegate.shared.settings import Address, Settings
+from tidegate.shared.settings import Address, Settings, Table
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class HpaSettings(BaseModel):
+class HpaSettings(Table):
     """The HPA that a pool is compared with, and that decides in mode `shadow`. Defaults are Kubernetes' own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     target_utilization: float = Field(default=0.8, gt=0, le=1)
     """Share of the ready replicas' capacity that it aims at."""
@@ -28,10 +25,8 @@ class HpaSettings(BaseModel):
     """It at most doubles, or adds 4, in this time."""
 
 
-class PoolSettings(BaseModel):
+class PoolSettings(Table):
     """One pool: one replica template, the models that its replicas serve, and how it may scale."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(min_length=1)
     """Name that its replicas register with at the routers."""
@@ -79,10 +74,6 @@ class ScalerSettings(Settings):
 
     listen: Address = "127.0.0.1:8004"
     """Address of the Scaler service."""
-    metrics_listen: Address | None = None
-    """Address of the Prometheus metrics over HTTP; default: none."""
-    log_level: LogLevel = "info"
-    """Lowest level that is logged."""
     forecaster: Address = "127.0.0.1:8003"
     """Address of the forecaster."""
     routers: tuple[Address, ...] = Field(default=("127.0.0.1:8002",), min_length=1)
