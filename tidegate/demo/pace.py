@@ -26,8 +26,8 @@ HPA = {
 }
 
 SLO_LATENCY_S = 0.5
-MISS_PRICE = 0.1
-"""A late request may cost as much as a tenth of a replica-second, in which a replica answers four."""
+MISS_PRICE = 0.5
+"""A late request may cost as much as half a replica-second, in which a replica answers twenty."""
 TARGET_OUTSTANDING_ROWS = REPLICA_ROWS_PER_S * SLO_LATENCY_S / 2
 """Half of the SLO's worth of work: one batch that runs and one that gathers are most of it already."""
 MAX_UTILIZATION = 0.95

@@ -57,11 +57,11 @@ class Scenario:
 
 
 def made_up(rng: np.random.Generator) -> Scenario:
-    """The demo's own traffic: a tide of one to two replicas, and twice a day 6 s that need three.
+    """The demo's own traffic: a tide of one to two replicas, and twice a day 6 s that need three or four.
 
     A spike is over before a replica that is asked for at its start (8 s) can be ready: only who asks ahead is there.
     """
-    spikes = tuple(Spike(period_s=DAY_S, at_s=at, width_s=6.0, height=1.9) for at in (17.0, 45.0))
+    spikes = tuple(Spike(period_s=DAY_S, at_s=at, width_s=6.0, height=2.2) for at in (17.0, 45.0))
     tide = Tide(base_rps=12.0, peak_rps=60.0, day_s=DAY_S, spikes=spikes)
     history_s = HISTORY_DAYS * DAY_S
     rate = rates(tide, history_s + LIVE_S, STEP_S, rng)
@@ -75,10 +75,10 @@ def made_up(rng: np.random.Generator) -> Scenario:
 def recorded(series: DemandSeries) -> Scenario:
     """A recorded trace, compressed so that its day lasts two minutes; its last whole day from low tide is live.
 
-    Low tide is where the last but one day is quietest: both policies begin with the fewest replicas, and nobody's first
-    minute shall be spent on a day's middle. What came before is history, 20 days of it at most. Values are scaled so that
-    the live part's peak (its 99.5% quantile) needs five replicas. Raises InvalidSeries when there are less than two
-    days, or no traffic in the live part.
+    Low tide is where the last but one day is quietest: both policies begin with the fewest replicas, and nobody's
+    first minute shall be spent on a day's middle. What came before is history, 20 days of it at most. Values are
+    scaled so that the live part's peak (its 99.5% quantile) needs five replicas. Raises InvalidSeries when there are
+    less than two days, or no traffic in the live part.
     """
     step_s = series.step_s * TRACE_DAY_S / _DAY_OF_PEOPLE_S
     rate = on_seconds(series.rate_rps, step_s)
