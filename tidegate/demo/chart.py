@@ -24,8 +24,10 @@ def draw(runs: Sequence[PolicyRun], file: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots(1 + len(runs), 1, sharex=True, height_ratios=[2] + [1] * len(runs))
     _rates(axes[0], runs[-1])
+    most = max((sample.asked for run in runs for sample in run.samples), default=1)
     for axis, run in zip(axes[1:], runs, strict=True):
         _replicas(axis, run)
+        axis.set_ylim(0, most + 0.5)  # one scale, so that the policies compare
     axes[-1].set_xlabel("seconds of the live part")
     figure.savefig(file, dpi=130)
 
@@ -33,7 +35,7 @@ def draw(runs: Sequence[PolicyRun], file: Path) -> None:
 def _rates(axis: "Axes", run: PolicyRun) -> None:
     rate = run.offered_rps
     axis.step(np.arange(len(rate)), rate, where="post", color="#333333", linewidth=1.0, label="offered")
-    shown = [prediction for prediction in run.predictions if 0 <= prediction.for_s <= len(rate)]
+    shown = [prediction for prediction in run.predictions if prediction.made_s >= 0 and prediction.for_s <= len(rate)]
     if shown:
         times = [prediction.for_s for prediction in shown]
         values = np.array([prediction.rate_rps for prediction in shown])
@@ -42,8 +44,8 @@ def _rates(axis: "Axes", run: PolicyRun) -> None:
         axis.fill_between(times, values[:, 0], values[:, -1], step="post", color="#1f77b4", alpha=0.25, label=label)
         axis.step(times, values[:, 0], where="post", color="#1f77b4", linewidth=1.2)
     axis.set_ylabel("requests/s")
-    axis.set_title(f"Tidegate demo: {run.scenario.name}")
-    axis.legend(loc="upper left", fontsize=8)
+    axis.set_title(f"Tidegate demo: {run.scenario.name}", loc="left")
+    _legend(axis)
 
 
 def _replicas(axis: "Axes", run: PolicyRun) -> None:
@@ -54,4 +56,9 @@ def _replicas(axis: "Axes", run: PolicyRun) -> None:
     need = np.ceil(run.scenario.live_rps / REPLICA_ROWS_PER_S)
     axis.fill_between(np.arange(len(need)), need, step="post", color="#000000", alpha=0.08, label="needed")
     axis.set_ylabel(f"{run.policy}\nreplicas")
-    axis.legend(loc="upper left", fontsize=8, ncols=3)
+    _legend(axis)
+
+
+def _legend(axis: "Axes") -> None:
+    """Above the axis, where it hides nothing."""
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), fontsize=8, ncols=3, frameon=False, borderaxespad=0.2)
