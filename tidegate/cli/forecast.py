@@ -1,20 +1,23 @@
 """`tidegate forecast list | show | explain | backtest | import`: look into forecasts, judge them, bring history in."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from protos import forecast_pb2 as pb
+from protos.forecast_pb2_grpc import ForecasterStub
 from tidegate.cli import output
 from tidegate.cli.output import Json
+from tidegate.shared import wire_forecast
 from tidegate.shared.errors import InvalidRequest
+from tidegate.shared.grpc_server import channel
+from tidegate.shared.values import DemandSeries, Forecast
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from forecaster.backtest import OriginResult
-    from protos import forecast_pb2 as pb
-    from tidegate.shared.values import DemandSeries, Forecast
 
 app = typer.Typer(
     help="What is forecast and why; how good it has been; history brought in.",
@@ -126,7 +129,7 @@ def backtest(
     series, form = csv_files.read(file)
     series = _resampled(series, step_s)
     if origin:
-        rows = sorted({core.origin_at(series, _time_s(text)) for text in origin})
+        rows = sorted({core.origin_at(series, output.time_s("--origin", text)) for text in origin})
     else:
         rows = core.spaced_origins(series, horizon_s, origins, from_fraction)
     core.horizon_steps(series, horizon_s)
@@ -145,9 +148,8 @@ def backtest(
         view.print_summary(summary)
 
 
-def _resampled(series: "DemandSeries", step_s: float | None) -> "DemandSeries":
+def _resampled(series: DemandSeries, step_s: float | None) -> DemandSeries:
     from forecaster.series import resample
-    from tidegate.shared.values import DemandSeries
 
     if step_s is None:
         return series
@@ -157,16 +159,7 @@ def _resampled(series: "DemandSeries", step_s: float | None) -> "DemandSeries":
     return DemandSeries(series.model, start_s, step_s, rates)
 
 
-def _time_s(text: str) -> float:
-    from forecaster.csv_files import parse_time
-
-    try:
-        return parse_time(text)[0]
-    except ValueError as error:
-        raise InvalidRequest(f"--origin {error}") from None
-
-
-def _run_backtest(series: "DemandSeries", rows: list[int], horizon_s: float, slow: bool) -> "list[OriginResult]":
+def _run_backtest(series: DemandSeries, rows: list[int], horizon_s: float, slow: bool) -> "list[OriginResult]":
     import time
 
     from rich.progress import Progress
@@ -182,47 +175,36 @@ def _run_backtest(series: "DemandSeries", rows: list[int], horizon_s: float, slo
     return results
 
 
-async def _list(address: str) -> "list[pb.SeriesInfo]":
-    from protos import forecast_pb2 as pb
-    from protos.forecast_pb2_grpc import ForecasterStub
-    from tidegate.shared.grpc_server import channel
-
+@asynccontextmanager
+async def _service(address: str) -> AsyncIterator[ForecasterStub]:
     async with channel(address) as connection:
-        return list((await ForecasterStub(connection).ListSeries(pb.ListSeriesRequest(), timeout=TIMEOUT_S)).series)
+        yield ForecasterStub(connection)
+
+
+async def _list(address: str) -> list[pb.SeriesInfo]:
+    async with _service(address) as service:
+        return list((await service.ListSeries(pb.ListSeriesRequest(), timeout=TIMEOUT_S)).series)
 
 
 async def _forecast(
     address: str, model: str, horizon_s: float, window_s: float, step_s: float
-) -> "tuple[Forecast, DemandSeries]":
-    from protos import forecast_pb2 as pb
-    from protos.forecast_pb2_grpc import ForecasterStub
-    from tidegate.shared import wire_forecast
-    from tidegate.shared.grpc_server import channel
-
+) -> tuple[Forecast, DemandSeries]:
     request = pb.ForecastRequest(model=model, horizon_s=horizon_s, window_s=window_s, step_s=step_s)
-    async with channel(address) as connection:
-        stub = ForecasterStub(connection)
-        forecast = wire_forecast.from_proto(await stub.Forecast(request, timeout=TIMEOUT_S))
+    async with _service(address) as service:
+        forecast = wire_forecast.from_proto(await service.Forecast(request, timeout=TIMEOUT_S))
         wanted = pb.GetHistoryRequest(model=model, length_s=2.0 * horizon_s, step_s=forecast.step_s)
-        return forecast, wire_forecast.history_from_proto(await stub.GetHistory(wanted, timeout=TIMEOUT_S))
+        return forecast, wire_forecast.history_from_proto(await service.GetHistory(wanted, timeout=TIMEOUT_S))
 
 
-async def _explain(address: str, model: str, horizon_s: float) -> "pb.ExplainResponse":
-    from protos import forecast_pb2 as pb
-    from protos.forecast_pb2_grpc import ForecasterStub
-    from tidegate.shared.grpc_server import channel
-
-    async with channel(address) as connection:
-        request = pb.ExplainRequest(model=model, horizon_s=horizon_s)
-        return await ForecasterStub(connection).Explain(request, timeout=TIMEOUT_S)
+async def _explain(address: str, model: str, horizon_s: float) -> pb.ExplainResponse:
+    async with _service(address) as service:
+        return await service.Explain(pb.ExplainRequest(model=model, horizon_s=horizon_s), timeout=TIMEOUT_S)
 
 
-async def _import(address: str, series: "DemandSeries", divisor: float) -> int:
+async def _import(address: str, series: DemandSeries, divisor: float) -> int:
     from rich.progress import Progress
 
-    from protos import forecast_pb2 as pb
-    from protos.forecast_pb2_grpc import ForecasterStub
-    from tidegate.shared.grpc_server import channel
+    from forecaster.series import IMPORTED
 
     start_s = series.start_s - series.start_s % series.step_s  # the forecaster's grid: multiples of the step
     rates = series.rate_rps / divisor
@@ -230,18 +212,18 @@ async def _import(address: str, series: "DemandSeries", divisor: float) -> int:
     with Progress(console=output.progress_console(), transient=True) as progress:
         bar = progress.add_task("import", total=len(rates))
 
-        async def chunks() -> "AsyncIterator[pb.ObserveRequest]":
+        async def chunks() -> AsyncIterator[pb.ObserveRequest]:
             for first in range(0, len(rates), CHUNK_VALUES):
                 part = rates[first : first + CHUNK_VALUES]
                 yield pb.ObserveRequest(
                     model=series.model,
-                    source="import",
+                    source=IMPORTED,
                     start_s=start_s + first * series.step_s,
                     step_s=series.step_s,
                     rate_rps=part,
                 )
                 progress.update(bar, completed=first + len(part))
 
-        async with channel(address) as connection:
-            answer: Any = await ForecasterStub(connection).Observe(chunks())
+        async with _service(address) as service:
+            answer: Any = await service.Observe(chunks())
             return int(answer.values)

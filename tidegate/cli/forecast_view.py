@@ -1,9 +1,7 @@
 """How forecasts are shown: drawn and in tables for people, as plain values for JSON."""
 
-import csv
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from forecaster.backtest import OriginResult, Summary
-from forecaster.csv_files import TimeForm
 from forecaster.words import duration
 from protos import forecast_pb2 as pb
+from tidegate.cli import output
+from tidegate.shared import wire_forecast
+from tidegate.shared.times import TimeForm, utc
 from tidegate.shared.values import DemandSeries, Forecast, Skill
 
 ROWS = 12
@@ -30,7 +30,7 @@ def print_series(found: Sequence[pb.SeriesInfo]) -> None:
     for one in found:
         seasons = ", ".join(duration(s) for s in one.seasons_s) or "-"
         last, missing = f"{one.last_rate_rps:.4g}/s", f"{one.missing_fraction:.0%}"
-        table.add_row(one.model, duration(one.step_s), _utc(one.first_s), _utc(one.last_s), last, missing, seasons)
+        table.add_row(one.model, duration(one.step_s), utc(one.first_s), utc(one.last_s), last, missing, seasons)
     Console().print(table if found else "no demand was observed yet: follow a router, or import a file")
 
 
@@ -55,7 +55,7 @@ def draw(forecast: Forecast, history: DemandSeries) -> None:
         label, marker = ("median", "braille") if level == 0.5 else (f"{level:.0%}", "dot")
         plotext.plot(ahead_min.tolist(), rates.tolist(), label=label, marker=marker)
     plotext.vline(0.0)
-    plotext.title(f"{forecast.model}: requests/s, minutes from {_utc(now)} (the line is now)")
+    plotext.title(f"{forecast.model}: requests/s, minutes from {utc(now)} (the line is now)")
     drawn = plotext.build()
     plain = console.no_color or not console.is_terminal
     console.file.write((plotext.uncolorize(drawn) if plain else drawn) + "\n")
@@ -67,7 +67,7 @@ def print_forecast(forecast: Forecast) -> None:
     times = forecast.times_s()
     for place in np.unique(np.linspace(0, forecast.steps - 1, min(ROWS, forecast.steps)).round().astype(int)):
         rates = (f"{rate:.4g}" for rate in forecast.values_rps[:, place])
-        table.add_row(duration(round(times[place] - forecast.start_s, 3)), _utc(times[place]), *rates)
+        table.add_row(duration(round(times[place] - forecast.start_s, 3)), utc(times[place]), *rates)
     highest = (f"{rate:.4g}" for rate in forecast.window_max_rps)
     table.add_section()
     table.add_row("highest", f"within {duration(forecast.window_s)}", *highest)
@@ -106,20 +106,19 @@ def print_explanation(answer: pb.ExplainResponse) -> None:
         loss = "-" if math.isnan(member.loss) else f"{member.loss:.4g}"
         members.add_row(member.name, f"{member.weight:.0%}", loss, member.failure or "-")
     console.print(members)
-    console.print(f"Fitted at {_utc(answer.fitted_at_s)} in {answer.fit_seconds:.2f} s.")
+    console.print(f"Fitted at {utc(answer.fitted_at_s)} in {answer.fit_seconds:.2f} s.")
 
 
 def explanation_values(answer: pb.ExplainResponse) -> dict[str, Any]:
     """An explanation for JSON."""
     names = ("model", "at_s", "level_rps", "fitted_at_s", "fit_seconds", "summary")
-    skill = answer.skill
     return {name: getattr(answer, name) for name in names} | {
         "components": {one.name: one.rate_rps for one in answer.components},
         "members": [
             {"name": m.name, "weight": m.weight, "loss": m.loss, "failure": m.failure or None} for m in answer.members
         ],
         "seasons_s": list(answer.seasons_s),
-        "skill": _skill_values(Skill(skill.origins, skill.vs_seasonal_naive, skill.vs_last_value, skill.coverage_95)),
+        "skill": _skill_values(wire_forecast.skill_from_proto(answer.skill)),
     }
 
 
@@ -159,8 +158,7 @@ def summary_values(summary: Summary, horizon_s: float, step_s: float) -> dict[st
 
 def write_predictions(path: Path, series: DemandSeries, results: Sequence[OriginResult], form: TimeForm) -> None:
     """One row per origin, time and quantile, and `max` rows for the maximum over the horizon."""
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
+    with output.csv_file("--predictions", path) as rows:
         rows.writerow(("origin", "timestamp", "quantile", "value"))
         for result in results:
             forecast = result.forecast
@@ -189,7 +187,3 @@ def _skill_values(skill: Skill) -> dict[str, Any]:
         "vs_last_value": skill.vs_last_value,
         "coverage_95": skill.coverage_95,
     }
-
-
-def _utc(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,15 +1,14 @@
 """Plans as tables and words for a terminal."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from protos import scaling_pb2 as pb
-
-_MODE = {pb.MODE_SHADOW: "shadow", pb.MODE_FLOOR: "floor", pb.MODE_FULL: "full"}
+from tidegate.shared.times import utc
+from tidegate.shared.wire_scaling import MODE_OF
 
 
 def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
@@ -18,7 +17,7 @@ def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
     table = _table(columns)
     for one in pools:
         plan, inputs = one.plan, one.plan.inputs
-        mode = _MODE.get(plan.mode, "-")
+        mode = MODE_OF.get(plan.mode, "-")
         table.add_row(
             one.pool,
             mode if one.wished_mode == mode else f"{mode} ({one.wished_mode})",
@@ -40,9 +39,9 @@ def plans_table(plans: Iterable[pb.Plan]) -> Table:
     for plan in plans:
         terms = {term.name: str(term.replicas) if term.known else "?" for term in plan.terms}
         table.add_row(
-            moment(plan.at_s),
+            utc(plan.at_s),
             plan.pool,
-            _MODE.get(plan.mode, "-"),
+            MODE_OF.get(plan.mode, "-"),
             f"{plan.asked} ({plan.ready} ready)",
             *(terms.get(name, "-") for name in ("forecast", "reactive", "hpa")),
             str(plan.desired) + (" (dry run)" if plan.dry_run else ""),
@@ -55,10 +54,10 @@ def explanation(plan: pb.Plan) -> Group:
     """One decision in words and numbers."""
     inputs = plan.inputs
     headline = Text(f"{plan.pool}: {plan.desired} replicas", style="bold")
-    headline.append(f" decided {moment(plan.at_s)}" + (" (dry run: nobody acts on it)" if plan.dry_run else ""))
+    headline.append(f" decided {utc(plan.at_s)}" + (" (dry run: nobody acts on it)" if plan.dry_run else ""))
     facts = [
         f"There were {plan.asked} asked for, {plan.ready} of them ready.",
-        f"Mode {_MODE.get(plan.mode, '-')}: {plan.mode_reason}.",
+        f"Mode {MODE_OF.get(plan.mode, '-')}: {plan.mode_reason}.",
         f"Demand {_known(inputs, 'demand_rows_per_s', 'rows/s')}, outstanding "
         f"{_known(inputs, 'outstanding_rows', 'rows')}.",
         f"One replica does {inputs.capacity_rows_per_s:.4g} rows/s, {inputs.capacity_source}; "
@@ -74,11 +73,6 @@ def explanation(plan: pb.Plan) -> Group:
         changes.add_row(one.name, str(one.before), str(one.after), one.reason)
     below: list[object] = [changes] if plan.adjustments else [Text("No adjustment changed it.")]
     return Group(headline, *facts, terms, *below, _otherwise(plan))  # type: ignore[arg-type]
-
-
-def moment(at_s: float) -> str:
-    """ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _otherwise(plan: pb.Plan) -> Text:

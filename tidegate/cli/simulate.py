@@ -1,16 +1,16 @@
 """`tidegate simulate`: what an autoscaling policy would have done to users and to the bill on a recorded trace."""
 
-import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 import typer
 
+from tidegate.cli import output
 from tidegate.shared.errors import InvalidRequest, InvalidSeries
+from tidegate.shared.times import TimeForm
 
 if TYPE_CHECKING:
-    from forecaster.csv_files import TimeForm
     from tidegate.simulate.arrivals import Arrivals
     from tidegate.simulate.policies import Policy, Terms
     from tidegate.simulate.replay import Run
@@ -47,16 +47,14 @@ def simulate(
         Path | None, typer.Option(metavar="OUT.csv", help="Write timestamp,policy,desired_replicas.")
     ] = None,
     chart: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Draw load and replicas.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    as_json: output.Json = False,
 ) -> None:
     """Replay a trace against autoscaling policies: who waited, and what it cost.
 
     A replica costs from asked to dropped and is ready STARTUP after it was asked for; requests wait in one queue,
     first come first served; a miss is a wait over SLO-WAIT.
     """
-    import numpy as np
-
-    from forecaster.csv_files import parse_time, read
+    from forecaster.csv_files import read
     from tidegate.simulate.arrivals import PEAK_UTILIZATION
     from tidegate.simulate.arrivals import arrivals as spread
     from tidegate.simulate.policies import Terms
@@ -66,10 +64,7 @@ def simulate(
     names = _names(policy)
     if min_replicas > max_replicas:
         raise InvalidRequest(f"--min-replicas {min_replicas} is more than --max-replicas {max_replicas}")
-    try:
-        from_s = parse_time(evaluate_from)[0]
-    except ValueError as error:
-        raise InvalidRequest(f"--evaluate-from {error}") from None
+    from_s = output.time_s("--evaluate-from", evaluate_from)
     trace, form = read(arrivals)
     peak_rps = None if peak_replicas is None else peak_replicas * capacity_rps * PEAK_UTILIZATION
     load = spread(trace, value_unit, np.random.default_rng(seed), peak_rps)
@@ -86,11 +81,12 @@ def simulate(
         "clairvoyant_replica_seconds": clairvoyant_s,
         "policies": {run.policy: figures(run, terms, clairvoyant_s) for run in runs},
     }
-    _write(runs, form, decisions)
+    if decisions is not None:
+        _write(runs, form, decisions)
     if chart is not None:
         _draw(runs, terms, arrivals.stem, chart)
     if as_json:
-        typer.echo(json.dumps(report))
+        output.print_json(report)
     else:
         _print(report)
 
@@ -118,20 +114,14 @@ def _history(load: "Arrivals", from_s: float) -> "Arrivals":
     return Arrivals(load.start_s, load.between(load.start_s, from_s))
 
 
-def _span(load: "Arrivals", form: "TimeForm") -> str:
+def _span(load: "Arrivals", form: TimeForm) -> str:
     return f"{form.write(load.start_s)} to {form.write(load.end_s)}"
 
 
-def _write(runs: "list[Run]", form: "TimeForm", path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        with path.open("w", newline="") as file:
-            out = csv.writer(file, lineterminator="\n")
-            out.writerow(("timestamp", "policy", "desired_replicas"))
-            out.writerows((form.write(at), run.policy, desired) for run in runs for at, desired in run.decisions)
-    except OSError as error:
-        raise InvalidRequest(f"--decisions {path}: {error.strerror}") from None
+def _write(runs: "list[Run]", form: TimeForm, path: Path) -> None:
+    with output.csv_file("--decisions", path) as out:
+        out.writerow(("timestamp", "policy", "desired_replicas"))
+        out.writerows((form.write(at), run.policy, desired) for run in runs for at, desired in run.decisions)
 
 
 def _draw(runs: "list[Run]", terms: "Terms", title: str, path: Path) -> None:

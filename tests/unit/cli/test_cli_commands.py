@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from tidegate.cli import app, main, output
 from tidegate.cli.status import render
+from tidegate.shared.errors import InvalidRequest
 
 
 def commands(group: Group, name: str = "tidegate") -> Iterator[tuple[str, Command]]:
@@ -59,9 +60,28 @@ def test_bad_usage_is_named_and_exits_by_two(
     assert said in err
 
 
-def test_json_is_one_object_without_not_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_json({"a": float("nan"), "b": [1.5, {"c": float("nan")}]})
+def test_json_is_one_object_without_what_json_has_no_word_for(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"a": float("nan"), "b": [1.5, {"c": float("-inf")}]})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, {"c": None}]}
+
+
+def test_a_file_that_can_not_be_written_is_named_with_its_option(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InvalidRequest, match=r"--predictions .*nosuch"),
+        output.csv_file("--predictions", tmp_path / "nosuch" / "out.csv") as rows,
+    ):
+        rows.writerow(("never",))
+
+
+@pytest.mark.parametrize("text", ["2026-03-01T12:00:00Z", "2026-03-01T14:00:00+02:00", "1772366400"])
+def test_a_time_is_read_in_every_form(text: str) -> None:
+    assert output.time_s("--at", text) == 1_772_366_400.0
+
+
+@pytest.mark.parametrize("text", ["noon", "2026-03-01T12:00:00", "nan"])
+def test_what_is_no_time_is_named_with_its_option(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"--at '{text}'"):
+        output.time_s("--at", text)
 
 
 def test_status_shows_what_answers_and_says_what_does_not(capsys: pytest.CaptureFixture[str]) -> None:
