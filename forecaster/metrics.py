@@ -3,8 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from forecaster.model import Explanation
-
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from tidegate.shared.values import DURATION_BOUNDS_S
 
 
 class Metrics:
@@ -18,10 +17,17 @@ class Metrics:
             "tidegate_forecaster_observed_values", "Values taken in.", ("model", "source"), registry=registry
         )
         self.forecast_seconds = Histogram(
-            "tidegate_forecaster_forecast_seconds", "Time to answer a forecast.", buckets=_SECONDS, registry=registry
+            "tidegate_forecaster_forecast_seconds",
+            "Time to answer a forecast.",
+            buckets=DURATION_BOUNDS_S,
+            registry=registry,
         )
         self.fit_seconds = Histogram(
-            "tidegate_forecaster_fit_seconds", "Time of one fit.", ("speed",), buckets=_SECONDS, registry=registry
+            "tidegate_forecaster_fit_seconds",
+            "Time of one fit.",
+            ("speed",),
+            buckets=DURATION_BOUNDS_S,
+            registry=registry,
         )
         self.fit_failures = Counter(
             "tidegate_forecaster_fit_failures", "Fits that failed as a whole.", ("model",), registry=registry

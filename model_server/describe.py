@@ -1,24 +1,12 @@
-"""What the server says about itself and its models, as messages of inference.proto."""
+"""What the server says about its models, as messages of inference.proto."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from model_server.models import NO_VERSION, Entry
 from model_server.servable import Servable
 from model_server.signature import TensorSpec
 from model_server.statistics import Total
 from protos import inference_pb2 as pb
-
-EXTENSIONS = ("model_configuration", "model_repository", "statistics", "binary_tensor_data")
-
-
-def server() -> pb.ServerMetadataResponse:
-    """Name, version and extensions."""
-    try:
-        number = version("tidegate")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        number = "unknown"
-    return pb.ServerMetadataResponse(name="tidegate", version=number, extensions=EXTENSIONS)
 
 
 def metadata(servable: Servable, versions: Sequence[int]) -> pb.ModelMetadataResponse:

@@ -10,7 +10,8 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from prometheus_client.registry import Collector
 
 from model_server.models import Models
-from model_server.statistics import DURATION_BOUNDS_S, Statistics
+from model_server.statistics import Statistics
+from tidegate.shared.values import DURATION_BOUNDS_S
 
 LABELS = ("model", "version")
 

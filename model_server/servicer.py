@@ -15,6 +15,7 @@ from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
 from tidegate.shared.errors import NotSupported, TidegateError
 from tidegate.shared.grpc_errors import rpc
+from tidegate.shared.wire_inference import server_metadata
 
 Context: TypeAlias = grpc.aio.ServicerContext
 
@@ -60,7 +61,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     @rpc
     async def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Context) -> pb.ServerMetadataResponse:
         """Name, version, and the extensions of the protocol that are offered."""
-        return describe.server()
+        return server_metadata()
 
     @rpc
     async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Context) -> pb.ModelMetadataResponse:

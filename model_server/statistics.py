@@ -4,11 +4,10 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
+from tidegate.shared.values import DURATION_BOUNDS_S
+
 BUSY_WINDOW_S = 5.0
 """Time constant of the busy share: steady over a few batches, and a load report is never older than seconds."""
-
-DURATION_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the request duration histogram, seconds."""
 
 
 @dataclass(slots=True)

@@ -2,18 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from tidegate.shared.errors import BackendNotFound
-
-
-class Status(StrEnum):
-    """Where a backend stands, for people and for the admin service."""
-
-    STARTING = "starting"
-    READY = "ready"
-    UNHEALTHY = "unhealthy"
-    DRAINING = "draining"
+from tidegate.shared.values import BackendStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +22,13 @@ class Backend:
     models: frozenset[str] | None = frozenset()
 
     @property
-    def status(self) -> Status:
+    def status(self) -> BackendStatus:
         """A drain outweighs health: nothing new is sent, whatever the health check says."""
         if self.draining or self.leaving:
-            return Status.DRAINING
+            return BackendStatus.DRAINING
         if self.healthy:
-            return Status.READY
-        return Status.UNHEALTHY if self.was_ready else Status.STARTING
+            return BackendStatus.READY
+        return BackendStatus.UNHEALTHY if self.was_ready else BackendStatus.STARTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,7 @@ class Snapshot:
     def may_serve_later(self, model: str) -> bool:
         """Whether waiting for the model makes sense: it was served once, or who could say no is not up yet."""
         statuses = {backend.status for backend in self.backends}
-        return model in self.seen_models or Status.READY not in statuses or Status.STARTING in statuses
+        return model in self.seen_models or BackendStatus.READY not in statuses or BackendStatus.STARTING in statuses
 
 
 class BackendTable:
@@ -159,7 +150,7 @@ class BackendTable:
 
     def _publish(self) -> None:
         backends = tuple(sorted(self._backends.values(), key=lambda backend: backend.address))
-        ready = [backend for backend in backends if backend.status is Status.READY]
+        ready = [backend for backend in backends if backend.status is BackendStatus.READY]
         any_model = tuple(backend.address for backend in ready if backend.models is None)
         models = frozenset().union(*(backend.models for backend in ready if backend.models is not None))
         self._seen_models |= models

@@ -6,10 +6,11 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from router.backends import Status
 from router.core import Core
+from tidegate.shared.values import DURATION_BOUNDS_S, BackendStatus
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SECONDS = (*DURATION_BOUNDS_S, 30.0, 60.0)
+"""A request may be held for `hold_s`, a minute unless set otherwise."""
 
 
 class RequestTimes:
@@ -70,7 +71,7 @@ class CoreCollector(Collector):
         core = self._core
         backends = core.table.snapshot.backends
         by_status = GaugeMetricFamily("tidegate_router_backends", "Backends by status", labels=["status"])
-        for status in Status:
+        for status in BackendStatus:
             by_status.add_metric([status], sum(backend.status is status for backend in backends))
         yield by_status
         outstanding = GaugeMetricFamily("tidegate_router_outstanding", "Requests in flight", labels=["backend"])

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import grpc
@@ -10,15 +9,15 @@ import structlog
 
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
-from router.backends import Status
 from router.channels import Channels
 from router.core import Core
 from router.health import HealthMonitor
 from router.merging import merge_indexes, merge_statistics
 from tidegate.shared.errors import InvalidRequest, ModelNotFound, NotSupported, ServiceUnreachable
 from tidegate.shared.grpc_errors import rpc
+from tidegate.shared.values import BackendStatus
+from tidegate.shared.wire_inference import server_metadata
 
-EXTENSIONS = ("model_repository", "model_configuration", "statistics", "binary_tensor_data")
 LOAD_TIMEOUT_S = 600.0
 """Longest time for one backend to load a model when the caller sets no deadline."""
 
@@ -47,14 +46,14 @@ class OwnRpcs:
     ) -> pb.ServerReadyResponse:
         """Ready with at least one ready backend."""
         statuses = {backend.status for backend in self._core.table.snapshot.backends}
-        return pb.ServerReadyResponse(ready=Status.READY in statuses)
+        return pb.ServerReadyResponse(ready=BackendStatus.READY in statuses)
 
     @rpc
     async def server_metadata(
         self, _request: pb.ServerMetadataRequest, _context: grpc.aio.ServicerContext
     ) -> pb.ServerMetadataResponse:
         """This router and its version."""
-        return pb.ServerMetadataResponse(name="tidegate", version=version("tidegate"), extensions=EXTENSIONS)
+        return server_metadata()
 
     @rpc
     async def model_ready(

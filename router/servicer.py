@@ -8,20 +8,14 @@ import grpc
 
 from protos import router_pb2 as pb
 from protos import router_pb2_grpc
-from router.backends import Backend, Status
+from router.backends import Backend
 from router.core import Core
 from router.demand import DemandSecond
 from router.tallies import Outcome
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.grpc_errors import rpc
 from tidegate.shared.settings import check_address
-
-_STATUS = {
-    Status.STARTING: pb.BackendState.STATUS_STARTING,
-    Status.READY: pb.BackendState.STATUS_READY,
-    Status.UNHEALTHY: pb.BackendState.STATUS_UNHEALTHY,
-    Status.DRAINING: pb.BackendState.STATUS_DRAINING,
-}
+from tidegate.shared.wire_router import BACKEND_STATUS
 
 
 class Ticks:
@@ -121,7 +115,7 @@ def _backend_state(core: Core, backend: Backend) -> pb.BackendState:
         address=backend.address,
         replica_id=backend.replica_id,
         pool=backend.pool,
-        status=_STATUS[backend.status],
+        status=BACKEND_STATUS[backend.status],
         models=sorted(backend.models or ()),
         outstanding=core.leases.on_backend(backend.address),
         utilization=load.utilization,

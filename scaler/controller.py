@@ -16,12 +16,12 @@ from scaler.lead import KEPT_STARTS, pool_lead
 from scaler.metrics import Metrics
 from scaler.observation import Observation, PoolForecast
 from scaler.pools import pool_spec
-from scaler.readings import PoolReading, RouterReading, Status, pool_reading
+from scaler.readings import PoolReading, RouterReading, pool_reading
 from scaler.retiring import Retiring, RouterControl
 from scaler.settings import PoolSettings, ScalerSettings
 from scaler.store import Store
 from tidegate.shared.errors import TidegateError
-from tidegate.shared.values import Forecast, Plan
+from tidegate.shared.values import BackendStatus, Forecast, Plan
 
 FORGET_EVERY_TICKS = 500
 
@@ -92,7 +92,7 @@ class Pool:
             _log.info("replica ready", pool=self.spec.name, lead_s=round(lead_s, 3))
             self._store.add_start(self.spec.name, now_s, lead_s)
         self._leads_s = [*self._leads_s, *self.view.leads_s][-KEPT_STARTS:]
-        reports = [one.capacity_rows_per_s for one in reading.backends.values() if one.status is Status.READY]
+        reports = [one.capacity_rows_per_s for one in reading.backends.values() if one.status is BackendStatus.READY]
         known = update_capacity(self._capacity, reports, self.spec.models)
         if known != self._capacity:
             self._capacity = known

@@ -6,7 +6,8 @@ A replica is *starting* until a router has seen it ready, *ready* while one does
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from scaler.readings import BackendReading, Status
+from scaler.readings import BackendReading
+from tidegate.shared.values import BackendStatus
 
 LONGEST_BACK_OFF_S = 60.0
 """Replicas that keep dying before they are ready are tried again after 1, 2, 4 … and at most so many seconds."""
@@ -29,7 +30,7 @@ class _Member:
 
     @property
     def is_ready(self) -> bool:
-        return self.backend is not None and self.backend.status is Status.READY
+        return self.backend is not None and self.backend.status is BackendStatus.READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,11 @@ class Fleet:
         starting = [one.asked_at_s for one in members if not one.is_ready and not one.stopping]
         return FleetView(
             ready=sum(one.is_ready and not one.stopping for one in members)
-            + sum(one.status is Status.READY for one in self._strangers),
-            starting_asked_at_s=(*starting, *(now_s for one in self._strangers if one.status is Status.STARTING)),
+            + sum(one.status is BackendStatus.READY for one in self._strangers),
+            starting_asked_at_s=(
+                *starting,
+                *(now_s for one in self._strangers if one.status is BackendStatus.STARTING),
+            ),
             stopping=sum(one.stopping for one in members),
             leads_s=tuple(leads),
             died_starting=died,

@@ -7,20 +7,14 @@ import grpc
 import structlog
 
 from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc
-from scaler.readings import BackendReading, ModelReading, RouterReading, Status
+from scaler.readings import BackendReading, ModelReading, RouterReading
 from tidegate.shared import wire_forecast
 from tidegate.shared.grpc_server import channel
-from tidegate.shared.values import Forecast
+from tidegate.shared.values import BackendStatus, Forecast
+from tidegate.shared.wire_router import BACKEND_STATUS_OF
 
 PATHS = 200
 """Sample paths asked for: the share late that a default price aims at needs hundreds, not thousands."""
-
-_STATUS = {
-    router_pb2.BackendState.STATUS_STARTING: Status.STARTING,
-    router_pb2.BackendState.STATUS_READY: Status.READY,
-    router_pb2.BackendState.STATUS_UNHEALTHY: Status.UNHEALTHY,
-    router_pb2.BackendState.STATUS_DRAINING: Status.DRAINING,
-}
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +29,7 @@ def router_reading(state: router_pb2.RouterState, at_s: float) -> RouterReading:
                 address=one.address,
                 replica_id=one.replica_id,
                 pool=one.pool,
-                status=_STATUS.get(one.status, Status.STARTING),
+                status=BACKEND_STATUS_OF.get(one.status, BackendStatus.STARTING),
                 outstanding=one.outstanding,
                 capacity_rows_per_s=dict(one.capacity_rows_per_s),
             )

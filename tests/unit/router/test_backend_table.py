@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.backends import BackendTable, Status
+from router.backends import BackendTable
 from tidegate.shared.errors import BackendNotFound
+from tidegate.shared.values import BackendStatus
 
 A, B = "10.0.0.1:1", "10.0.0.2:1"
 DIGITS = frozenset({"digits"})
@@ -15,7 +16,7 @@ def idle(_address: str) -> int:
     return 0
 
 
-def status(table: BackendTable, address: str) -> Status | None:
+def status(table: BackendTable, address: str) -> BackendStatus | None:
     return next((backend.status for backend in table.snapshot.backends if backend.address == address), None)
 
 
@@ -30,14 +31,14 @@ def table_with_ready(*addresses: str) -> BackendTable:
 def test_a_backend_is_starting_then_ready_then_unhealthy():
     table = BackendTable()
     table.add_static(A)
-    assert status(table, A) is Status.STARTING
+    assert status(table, A) is BackendStatus.STARTING
     assert table.snapshot.ready("digits") == ()
     table.set_healthy(A, DIGITS)
-    assert status(table, A) is Status.READY
+    assert status(table, A) is BackendStatus.READY
     assert table.snapshot.ready("digits") == (A,)
     assert table.snapshot.ready("other") == ()
     table.set_unhealthy(A)
-    assert status(table, A) is Status.UNHEALTHY
+    assert status(table, A) is BackendStatus.UNHEALTHY
     assert table.snapshot.ready("digits") == ()
 
 
@@ -74,9 +75,9 @@ def test_a_lapsed_registration_removes_an_unhealthy_backend_once_it_is_idle():
     table = table_with_ready(A)
     table.set_unhealthy(A)
     table.sweep(99, idle)
-    assert status(table, A) is Status.UNHEALTHY, "its registration still stands"
+    assert status(table, A) is BackendStatus.UNHEALTHY, "its registration still stands"
     table.sweep(101, lambda _: 1)
-    assert status(table, A) is Status.UNHEALTHY, "a request is still out there"
+    assert status(table, A) is BackendStatus.UNHEALTHY, "a request is still out there"
     table.sweep(101, idle)
     assert status(table, A) is None
 
@@ -86,14 +87,14 @@ def test_registering_again_puts_the_lapse_off():
     table.register(A, f"replica-{A}", "pool", expires_at_s=200)
     table.set_unhealthy(A)
     table.sweep(150, idle)
-    assert status(table, A) is Status.UNHEALTHY
+    assert status(table, A) is BackendStatus.UNHEALTHY
 
 
 def test_a_static_backend_is_never_removed():
     table = BackendTable()
     table.add_static(A)
     table.sweep(1e9, idle)
-    assert status(table, A) is Status.STARTING
+    assert status(table, A) is BackendStatus.STARTING
 
 
 def test_a_deregistered_backend_takes_nothing_new_at_once_and_goes_when_idle():
@@ -101,7 +102,7 @@ def test_a_deregistered_backend_takes_nothing_new_at_once_and_goes_when_idle():
     table.deregister(A)
     assert table.snapshot.ready("digits") == (B,)
     table.sweep(0, lambda address: 1 if address == A else 0)
-    assert status(table, A) is Status.DRAINING
+    assert status(table, A) is BackendStatus.DRAINING
     table.sweep(0, idle)
     assert status(table, A) is None
 
@@ -126,7 +127,7 @@ def test_a_static_backend_that_left_comes_back_after_its_process_ended():
     table.set_healthy(A, DIGITS)
     table.deregister(A)
     table.sweep(0, idle)
-    assert status(table, A) is Status.DRAINING
+    assert status(table, A) is BackendStatus.DRAINING
     table.set_unhealthy(A)
     table.set_healthy(A, DIGITS)
     assert table.snapshot.ready("digits") == (A,)
@@ -138,7 +139,7 @@ def test_drained_stays_drained_through_registration_and_health():
     table.register(A, f"replica-{A}", "pool", expires_at_s=200)
     table.set_unhealthy(A)
     table.set_healthy(A, DIGITS)
-    assert status(table, A) is Status.DRAINING
+    assert status(table, A) is BackendStatus.DRAINING
     assert table.snapshot.ready("digits") == ()
     table.resume(A)
     assert table.snapshot.ready("digits") == (A,)

@@ -1,10 +1,11 @@
 """A pool's replicas, from asked for to gone."""
 
 from scaler.fleet import Fleet, Replica
-from scaler.readings import BackendReading, Status
+from scaler.readings import BackendReading
+from tidegate.shared.values import BackendStatus
 
 
-def backend(id_: str, status: Status = Status.READY, outstanding: int = 0) -> BackendReading:
+def backend(id_: str, status: BackendStatus = BackendStatus.READY, outstanding: int = 0) -> BackendReading:
     return BackendReading(f"{id_}:1", id_, "p", status, outstanding)
 
 
@@ -18,7 +19,7 @@ def replicas(*ids: str, at_s: float = 0.0) -> list[Replica]:
 
 def test_a_replica_is_starting_until_a_router_sees_it_ready_and_its_lead_is_measured_once() -> None:
     fleet = Fleet()
-    view = fleet.observe(3.0, replicas("a"), backends(backend("a", Status.STARTING)))
+    view = fleet.observe(3.0, replicas("a"), backends(backend("a", BackendStatus.STARTING)))
     assert (view.ready, view.starting, view.leads_s) == (0, 1, ())
     view = fleet.observe(8.0, replicas("a"), backends(backend("a")))
     assert (view.ready, view.starting, view.leads_s) == (1, 0, (8.0,))
@@ -28,7 +29,7 @@ def test_a_replica_is_starting_until_a_router_sees_it_ready_and_its_lead_is_meas
 def test_a_replica_that_falls_ill_is_on_its_way_and_its_return_is_no_start() -> None:
     fleet = Fleet()
     fleet.observe(1.0, replicas("a"), backends(backend("a")))
-    assert fleet.observe(2.0, replicas("a"), backends(backend("a", Status.UNHEALTHY))).starting == 1
+    assert fleet.observe(2.0, replicas("a"), backends(backend("a", BackendStatus.UNHEALTHY))).starting == 1
     assert fleet.observe(3.0, replicas("a"), backends(backend("a"))).leads_s == ()
 
 
@@ -69,7 +70,7 @@ def test_the_youngest_that_starts_goes_first_then_the_idlest() -> None:
     chosen = fleet.stop(3)
     assert [id_ for id_, _ in chosen] == ["young", "old", "idle"]
     assert [address for _, address in chosen] == [None, None, "idle:1"]
-    view = fleet.observe(6.0, alive, backends(backend("busy"), backend("idle", Status.DRAINING)))
+    view = fleet.observe(6.0, alive, backends(backend("busy"), backend("idle", BackendStatus.DRAINING)))
     assert (view.ready, view.starting, view.stopping) == (1, 0, 3)
 
 
@@ -90,7 +91,9 @@ def test_a_stopped_replica_that_ends_is_no_failed_start() -> None:
 
 def test_replicas_of_others_count_and_are_never_stopped() -> None:
     fleet = Fleet()
-    view = fleet.observe(1.0, [], backends(backend("x"), backend("y", Status.STARTING), backend("z", Status.DRAINING)))
+    view = fleet.observe(
+        1.0, [], backends(backend("x"), backend("y", BackendStatus.STARTING), backend("z", BackendStatus.DRAINING))
+    )
     assert (view.ready, view.starting) == (1, 1)
     assert fleet.stop(2) == []
 

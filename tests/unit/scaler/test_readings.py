@@ -2,7 +2,8 @@
 
 import pytest
 
-from scaler.readings import BackendReading, ModelReading, PoolReading, RouterReading, Status, pool_reading
+from scaler.readings import BackendReading, ModelReading, PoolReading, RouterReading, pool_reading
+from tidegate.shared.values import BackendStatus
 
 
 def router(
@@ -50,12 +51,12 @@ def test_a_model_never_asked_for_has_no_demand() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "status"),
     [
-        (Status.READY, Status.UNHEALTHY, Status.READY),
-        (Status.STARTING, Status.READY, Status.READY),
-        (Status.READY, Status.DRAINING, Status.DRAINING),
+        (BackendStatus.READY, BackendStatus.UNHEALTHY, BackendStatus.READY),
+        (BackendStatus.STARTING, BackendStatus.READY, BackendStatus.READY),
+        (BackendStatus.READY, BackendStatus.DRAINING, BackendStatus.DRAINING),
     ],
 )
-def test_two_views_of_one_backend(one: Status, other: Status, status: Status) -> None:
+def test_two_views_of_one_backend(one: BackendStatus, other: BackendStatus, status: BackendStatus) -> None:
     views = [BackendReading("h:1", "r", "p", seen, 2) for seen in (one, other)]
     reading = read([router("a", 1.0, 0, 0, views[0]), router("b", 1.0, 0, 0, views[1])], [None, None])
     assert reading.backends["r"].status is status
@@ -63,5 +64,5 @@ def test_two_views_of_one_backend(one: Status, other: Status, status: Status) ->
 
 
 def test_other_pools_backends_are_not_ours() -> None:
-    other = BackendReading("h:1", "r", "q", Status.READY, 0)
+    other = BackendReading("h:1", "r", "q", BackendStatus.READY, 0)
     assert read([router("a", 1.0, 0, 0, other)], [None]).backends == {}
