@@ -1,13 +1,10 @@
 """Replicas as model server processes on this machine."""
 
 import asyncio
-import contextlib
-import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import structlog
 
@@ -15,7 +12,7 @@ from scaler.fleet import Replica
 from tidegate.shared import child_processes
 from tidegate.shared.errors import NotReady
 
-MODEL_SERVER = (sys.executable, "-m", "tidegate.cli", "model-server")
+MODEL_SERVER = (*child_processes.TIDEGATE, "model-server")
 
 _log = structlog.get_logger(__name__)
 
@@ -67,8 +64,7 @@ class Local:
             id_ = f"{pool}-{uuid.uuid4().hex[:8]}"
             command = child_processes.leashed(self._arguments(pool, id_))
             try:
-                with contextlib.ExitStack() as stack:
-                    log = self._log_file(stack, id_)
+                with child_processes.log_file(self._logs, id_) as log:
                     process = await asyncio.create_subprocess_exec(
                         *command, stdout=log, stderr=log, start_new_session=True
                     )
@@ -97,9 +93,3 @@ class Local:
         routers = [part for address in self._routers for part in ("--router", address)]
         own = ["--listen", "127.0.0.1:0", "--pool", pool, "--replica-id", id_]
         return [*self._command, *config, *own, *routers]
-
-    def _log_file(self, stack: contextlib.ExitStack, id_: str) -> IO[bytes] | None:
-        if self._logs is None:
-            return None
-        self._logs.mkdir(parents=True, exist_ok=True)
-        return stack.enter_context((self._logs / f"{id_}.log").open("ab"))

@@ -3,17 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 
 from tidegate.shared import child_processes
 from tidegate.shared.errors import TidegateError
-
-TIDEGATE = (sys.executable, "-m", "tidegate.cli")
 
 _log = structlog.get_logger(__name__)
 
@@ -59,9 +55,9 @@ async def supervise(children: Sequence[Child], stop: asyncio.Event, logs: Path |
 
 
 async def _start(child: Child, logs: Path | None) -> _Running:
-    with _log_file(child, logs) as log:
+    with child_processes.log_file(logs, child.name) as log:
         process = await asyncio.create_subprocess_exec(
-            *child_processes.leashed((*TIDEGATE, *child.arguments)),
+            *child_processes.leashed((*child_processes.TIDEGATE, *child.arguments)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log or asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -69,13 +65,6 @@ async def _start(child: Child, logs: Path | None) -> _Running:
         )
     _log.info("started", child=child.name, pid=process.pid)
     return _Running(child, process, None if log else asyncio.create_task(_prefix_lines(child.name, process)))
-
-
-def _log_file(child: Child, logs: Path | None) -> AbstractContextManager[BinaryIO | None]:
-    if logs is None:
-        return nullcontext()
-    logs.mkdir(parents=True, exist_ok=True)
-    return (logs / f"{child.name}.log").open("ab")
 
 
 async def _prefix_lines(name: str, process: asyncio.subprocess.Process) -> None:

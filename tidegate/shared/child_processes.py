@@ -6,18 +6,27 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
 
 from tidegate.shared import leash
 
-
-def die_with_parent() -> None:
-    """For a child that runs our code anyway, such as a worker of a process pool: SIGTERM when this process is gone."""
-    leash.die_with_parent()
+TIDEGATE = (sys.executable, "-m", "tidegate.cli")
+"""The command line, by the interpreter that runs now."""
 
 
 def leashed(command: Sequence[str]) -> list[str]:
     """The command, run so that it gets SIGTERM when this process is gone, even by kill -9."""
     return [sys.executable, leash.__file__, str(os.getpid()), *command]
+
+
+def log_file(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:
+    """FOLDER/NAME.log, opened to be appended to; nothing without a folder, which is made when it is not there."""
+    if folder is None:
+        return nullcontext()
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / f"{name}.log").open("ab")
 
 
 async def stop(process: asyncio.subprocess.Process, patience_s: float) -> bool:
