@@ -12,10 +12,10 @@ import pytest
 from protos import forecast_pb2 as pb
 from protos import router_pb2, router_pb2_grpc
 from protos.forecast_pb2_grpc import ForecasterStub
-from tests.support.processes import free_address, started, wait_until_serving
+from tests.support.processes import blocking_channel, free_address, started, wait_until_serving
 from tests.support.tides import counted, tide_rates
 from tidegate.shared import wire_forecast
-from tidegate.shared.grpc_server import listen, new_server
+from tidegate.shared.grpc_server import channel, listen, new_server
 
 RATES = counted(tide_rates(900, 60, 40)).rate_rps
 
@@ -33,7 +33,7 @@ def address() -> str:
 
 @pytest.fixture
 def stub(address: str) -> Iterator[ForecasterStub]:
-    with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
+    with blocking_channel(address) as channel:
         yield ForecasterStub(channel)
 
 
@@ -105,7 +105,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForecasterStub]
     folder, address = tmp_path_factory.mktemp("shared"), free_address()
     with (
         started(arguments(address, folder), folder / "log") as process,
-        grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel,
+        blocking_channel(address) as channel,
     ):
         wait_until_serving(address, process, folder / "log")
         yield ForecasterStub(channel)
@@ -141,8 +141,8 @@ async def test_two_routers_are_followed_summed_and_taken_up_again_after_a_break(
     flags = [flag for one in addresses for flag in ("--router", one)]
     with started([*arguments(address, tmp_path), *flags], log) as process:
         await asyncio.to_thread(wait_until_serving, address, process, log)
-        async with grpc.aio.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
-            rates = await _until_known(ForecasterStub(channel), seconds=25)
+        async with channel(address) as connection:
+            rates = await _until_known(ForecasterStub(connection), seconds=25)
     for server in servers:
         await server.stop(0)
     np.testing.assert_array_equal(rates[np.isfinite(rates)], 12.0)

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
 from protos.orca_pb2 import OrcaLoadReport
 from tests.support import models as tiny
+from tests.support.waiting import until
 from tidegate.shared.grpc_errors import PUSHBACK_KEY
 from tidegate.shared.grpc_server import channel, listen, new_server
 from tidegate.shared.load_reports import APPLICATION_KEY
@@ -74,12 +75,6 @@ async def refused(call: grpc.aio.UnaryUnaryCall) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the server's state has no event for it
-            await asyncio.sleep(0.005)
 
 
 NUMERIC = ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")

@@ -22,9 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc, router_pb2, router_pb2_grpc
 from tests.support import models as tiny
-from tests.support.processes import free_address, started, wait_until_serving
-
-NO_PROXY = (("grpc.enable_http_proxy", 0),)
+from tests.support.processes import blocking_channel, free_address, started, wait_until_serving
 
 
 @dataclass
@@ -52,7 +50,7 @@ def replica(tmp_path: Path, repository: Path, serving: bool = True, **settings: 
 
 @contextmanager
 def stub(address: str) -> Iterator[inference_pb2_grpc.GRPCInferenceServiceStub]:
-    with grpc.insecure_channel(address, options=NO_PROXY) as channel:
+    with blocking_channel(address) as channel:
         yield inference_pb2_grpc.GRPCInferenceServiceStub(channel)
 
 
@@ -164,7 +162,7 @@ def test_health_watchers_see_the_stop_before_the_server_refuses(tmp_path: Path, 
     with (
         replica(tmp_path, repository, lame_duck_s=1.0) as server,
         stub(server.address) as client,
-        grpc.insecure_channel(server.address, options=NO_PROXY) as channel,
+        blocking_channel(server.address) as channel,
     ):
         seen = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
         assert next(seen).status == health_pb2.HealthCheckResponse.SERVING

@@ -8,7 +8,8 @@ import pytest
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc, router_pb2, router_pb2_grpc
 from tests.support.fake_backend import FakeBackend
-from tests.support.routers import Router, backend_of, routing, until
+from tests.support.routers import Router, backend_of, routing
+from tests.support.waiting import until
 from tidegate.shared.grpc_server import channel
 
 Code = grpc.StatusCode

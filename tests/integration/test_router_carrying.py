@@ -11,7 +11,8 @@ from protos import inference_pb2 as pb
 from protos import orca_pb2
 from router.tallies import Outcome
 from tests.support.fake_backend import FakeBackend
-from tests.support.routers import Router, backend_of, routing, until
+from tests.support.routers import Router, backend_of, routing
+from tests.support.waiting import until
 from tidegate.shared.load_reports import APPLICATION_KEY
 
 Code = grpc.StatusCode

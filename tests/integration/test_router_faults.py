@@ -15,7 +15,8 @@ import pytest
 from protos import inference_pb2 as pb
 from tests.support.fake_backend import FakeBackend
 from tests.support.processes import free_address, started, wait_until_serving
-from tests.support.routers import Router, backend_of, routing, until
+from tests.support.routers import Router, backend_of, routing
+from tests.support.waiting import until
 
 Code = grpc.StatusCode
 

@@ -11,7 +11,8 @@ import pytest
 from protos import inference_pb2 as pb
 from tests.support import models as tiny
 from tests.support.processes import started
-from tests.support.routers import Router, routing, until
+from tests.support.routers import Router, routing
+from tests.support.waiting import until
 
 BATCH_S = 0.05
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -23,6 +23,7 @@ from scaler.settings import HpaSettings, PoolSettings, ScalerSettings
 from scaler.sources import Forecasts, Routers
 from scaler.store import Store
 from tests.support.processes import free_address
+from tests.support.waiting import until
 from tidegate.shared import child_processes
 from tidegate.shared.grpc_server import channel, listen
 
@@ -126,13 +127,6 @@ def settings_for(folder: Path, admin: str) -> ScalerSettings:
     hpa = HpaSettings(sync_period_s=0.2, downscale_stabilization_s=0.5, policy_period_s=0.2)
     pool = PoolSettings(name="p", models=("m",), max_replicas=4, mode="shadow", prior_lead_s=1.0, hpa=hpa)
     return ScalerSettings(store=folder / "s.sqlite", routers=(admin,), tick_s=0.1, drain_s=2.0, pools=(pool,))
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        await asyncio.sleep(0.05)
 
 
 async def test_it_scales_out_under_load_and_drains_before_it_stops(tmp_path: Path) -> None:

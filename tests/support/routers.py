@@ -1,7 +1,5 @@
 """A router in the test's own process, with clients for both of its ports."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from router.core import Core
 from router.server import running
 from router.settings import RouterSettings
 from tests.support.processes import free_address
+from tests.support.waiting import until
 from tidegate.shared.grpc_server import channel
 
 
@@ -59,13 +58,6 @@ async def routing(*backends: str, **settings: Any) -> AsyncIterator[Router]:
             admin=router_pb2_grpc.RouterAdminStub(admin),
             stop=router_stack.aclose,
         )
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        await asyncio.sleep(0.01)
 
 
 def backend_of(response: pb.ModelInferResponse) -> str:

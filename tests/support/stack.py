@@ -13,7 +13,7 @@ import numpy as np
 from protos import inference_pb2 as pb
 from protos import router_pb2, router_pb2_grpc
 from tests.support.models import identity, write_model
-from tests.support.processes import free_address, started, wait_until_serving
+from tests.support.processes import blocking_channel, free_address, started, wait_until_serving
 from tidegate.client.infer import outputs_of, request_of
 from tidegate.client.load import InferSender, OpenLoop
 from tidegate.client.results import LoadResult
@@ -65,7 +65,7 @@ def running(folder: Path, replicas: int) -> Iterator[RunningStack]:
 
 def ready_replicas(admin: str) -> int:
     """Replicas that the router sends to now."""
-    with grpc.insecure_channel(admin, options=(("grpc.enable_http_proxy", 0),)) as channel:
+    with blocking_channel(admin) as channel:
         state = router_pb2_grpc.RouterAdminStub(channel).GetState(router_pb2.GetStateRequest(), timeout=5)
     ready = router_pb2.BackendState.STATUS_READY
     return sum(one.status == ready and MODEL in one.models for one in state.backends)

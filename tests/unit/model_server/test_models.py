@@ -1,7 +1,6 @@
 """The lifecycle of models, with servables that are as light as their names."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from model_server.models import Models, State
 from model_server.repository import ModelFiles, Repository
 from model_server.statistics import Statistics
+from tests.support.waiting import until
 from tidegate.shared.errors import ModelLoadFailed, ModelNotFound, ModelNotReady
 
 
@@ -61,12 +61,6 @@ async def served(root: Path, *broken: str) -> tuple[Models, FakeLoader]:
 
 def states(models: Models) -> dict[str, str]:
     return {f"{name}/{version}": str(entry.state) for name, version, entry in models.index()}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0)
 
 
 async def test_the_highest_ready_version_answers_unversioned_requests(tmp_path: Path) -> None:
