@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.calibration import gain
 from forecaster.model import FittedModel, fit
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
 
 MAX_REFITS = 60
 """Over this many origins, a fit serves several of them in a row, filtered forward, as it would live."""
-
-MIN_KNOWN = 8
-"""Rows that must be known at the first origin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +139,7 @@ def summarise(series: DemandSeries, results: Sequence[OriginResult]) -> Summary:
     total = max(float(np.abs(actual).sum()), 1e-12)
     quantile_loss = {q: 2.0 * pinball(actual - x, q) / total for q, x in zip(QUANTILES, forecasts, strict=True)}
     coverage = {q: float(np.mean(actual <= x)) for q, x in zip(QUANTILES, forecasts, strict=True)}
-    skill = Skill(len(results), _gain(loss, naive_loss), _gain(loss, last_loss), coverage[0.95])
+    skill = Skill(len(results), gain(loss, naive_loss), gain(loss, last_loss), coverage[0.95])
     return Summary(
         len(results),
         loss / max(_in_sample_naive_error(series, results[0]), 1e-12),
@@ -188,7 +186,3 @@ def _window_coverage(results: Sequence[OriginResult]) -> dict[float, float]:
     highest = np.array([result.actual.max() for result in whole])
     limits = np.array([result.forecast.window_max_rps for result in whole])
     return {q: float(np.mean(highest <= limits[:, i])) for i, q in enumerate(QUANTILES)}
-
-
-def _gain(loss: float, reference: float) -> float:
-    return 1.0 - loss / reference if reference > 1e-12 else 0.0

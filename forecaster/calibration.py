@@ -47,7 +47,7 @@ class Calibration:
             return Skill()
         steps = min(steps, len(self.loss))
         loss, naive, last = (float(x[:steps].mean()) for x in (self.loss, self.naive_loss, self.last_loss))
-        return Skill(self.origins, _gain(loss, naive), _gain(loss, last), float(self.covered[:steps].mean()))
+        return Skill(self.origins, gain(loss, naive), gain(loss, last), float(self.covered[:steps].mean()))
 
 
 def calibrate(
@@ -173,8 +173,8 @@ def _mean_by_step(table: FloatArray, known: FloatArray) -> FloatArray:
     return np.asarray(means)
 
 
-def _gain(loss: float, reference: float) -> float:
-    """1 - loss / reference; two perfect ones are equal."""
+def gain(loss: float, reference: float) -> float:
+    """Skill: 1 - loss / reference. Against a reference without loss, 0 for one that has none either, else -1."""
     if reference > 1e-12:
         return 1.0 - loss / reference
     return 0.0 if loss <= 1e-12 else -1.0

@@ -62,7 +62,7 @@ def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights
     first = 0
     for bucket, last in enumerate(edges):
         for member in range(members):
-            losses[member, bucket] = pinball(errors_rps[member, :, first:last], recency)
+            losses[member, bucket] = member_loss(errors_rps[member, :, first:last], recency)
         first = last
     known = np.isfinite(losses)
     floor = 1e-9 + 1e-3 * (np.nanmax(losses) if known.any() else 1.0)
@@ -71,7 +71,7 @@ def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights
     return Weights(edges, powers / powers.sum(axis=0), mean)
 
 
-def pinball(errors: FloatArray, recency: FloatArray) -> float:
+def member_loss(errors: FloatArray, recency: FloatArray) -> float:
     """Mean pinball loss over LEVELS of errors (origins, steps) around their own quantiles; NaN with none.
 
     At the middle the error itself counts, bias included; above it the spread around the member's own quantile.

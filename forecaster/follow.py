@@ -29,7 +29,7 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
         while True:
             try:
                 async for second in stub.WatchDemand(router_pb2.WatchDemandRequest(since_second=max(since, 1))):
-                    if pause_s or not since:
+                    if pause_s:
                         pause_s = 0.0
                         _log.info("following", router=address, router_id=second.router_id)
                     followed.set(1)

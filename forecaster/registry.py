@@ -11,6 +11,6 @@ FAST: tuple[Member, ...] = (
     Member("level", level.fit),
 )
 SLOW: tuple[Member, ...] = (
-    Member("ets", ets.fit, slow=True),
-    Member("mstl", mstl.fit, slow=True),
+    Member("ets", ets.fit),
+    Member("mstl", mstl.fit),
 )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import grpc
 
 from forecaster import words
+from forecaster.backtest import Summary
 from forecaster.engine import Engine
 from forecaster.observations import checked
 from protos import forecast_pb2 as pb
@@ -69,7 +70,7 @@ class ForecasterServicer(forecast_pb2_grpc.ForecasterServicer):
             request.model, request.horizon_s, request.origins, request.from_fraction, request.step_s
         )
         async for done, origins, summary in rounds:
-            result = None if summary is None else words.result_to_proto(summary)
+            result = None if summary is None else _result(summary)
             yield pb.BacktestProgress(done=done, origins=origins, result=result)
 
     @rpc
@@ -100,3 +101,14 @@ class ForecasterServicer(forecast_pb2_grpc.ForecasterServicer):
                 for one in infos
             ]
         )
+
+
+def _result(summary: Summary) -> pb.BacktestResult:
+    return pb.BacktestResult(
+        mase=summary.mase,
+        weighted_quantile_loss={f"{q:g}": loss for q, loss in summary.weighted_quantile_loss.items()},
+        coverage={f"{q:g}": share for q, share in summary.coverage.items()},
+        skill=wire_forecast.skill_to_proto(summary.skill),
+        fit_seconds=summary.fit_seconds,
+        update_seconds=summary.update_seconds,
+    )

@@ -1,9 +1,6 @@
-"""A forecast's reasons in words, and a backtest's summary on the wire."""
+"""A forecast's reasons in words. PURE."""
 
-from forecaster.backtest import Summary
 from forecaster.model import Explanation
-from protos import forecast_pb2 as pb
-from tidegate.shared import wire_forecast
 
 
 def summary(explanation: Explanation, horizon_s: float) -> str:
@@ -31,15 +28,3 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size or seconds == size:
             return f"{seconds / size:g} {unit}" if seconds % size == 0 else f"{seconds / size:.1f} {unit}"
     return f"{seconds:g} s"
-
-
-def result_to_proto(summary: Summary) -> pb.BacktestResult:
-    """A backtest's summary on the wire."""
-    return pb.BacktestResult(
-        mase=summary.mase,
-        weighted_quantile_loss={f"{q:g}": loss for q, loss in summary.weighted_quantile_loss.items()},
-        coverage={f"{q:g}": share for q, share in summary.coverage.items()},
-        skill=wire_forecast.skill_to_proto(summary.skill),
-        fit_seconds=summary.fit_seconds,
-        update_seconds=summary.update_seconds,
-    )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from forecaster import backtest
+from forecaster.calibration import gain
 from tests.support.tides import counted, tide_rates
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.values import DemandSeries
@@ -92,3 +93,10 @@ def test_a_backtest_over_nothing_observed_says_so():
     series = DemandSeries("digits", 0.0, 1.0, gap)
     with pytest.raises(InvalidRequest, match="none of the 1 origins"):
         backtest.summarise(series, run(series, [450]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "reference", "skill"), [(1.0, 2.0, 0.5), (3.0, 2.0, -0.5), (0.0, 0.0, 0.0), (1.0, 0.0, -1.0)]
+)
+def test_skill_is_what_is_saved_of_the_references_loss(loss: float, reference: float, skill: float):
+    assert gain(loss, reference) == skill
