@@ -105,14 +105,6 @@ class BatchQueue(Generic[T]):
         """When the next batch is due (perhaps already past); None when nothing waits."""
         return min((self._due_at(line) for line in self._lines.values()), default=None)
 
-    def clear(self) -> list[Ticket[T]]:
-        """Empty the queue and return what waited, oldest first."""
-        tickets = [ticket for line in self._lines.values() for ticket in line.tickets.values()]
-        tickets.sort(key=lambda ticket: ticket.number)
-        for ticket in tickets:
-            self._remove(ticket)
-        return tickets
-
     def _due_at(self, line: _Line[T]) -> float:
         # Rows at the limit fill a batch for sure. (A line may hold a full batch with less: 3 + 3 rows when 5 are
         # allowed. Then it waits its delay, at most.)

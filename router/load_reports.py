@@ -1,6 +1,5 @@
 """What replicas report about their load, and the mean cost of a model's requests. PURE."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 COST_MEMORY = 100
@@ -41,9 +40,9 @@ class LoadReports:
             count = min(count + 1, COST_MEMORY)
             self._costs[model] = (count, mean + (rows - mean) / count)
 
-    def keep_only(self, backends: Mapping[str, object] | frozenset[str]) -> None:
+    def keep_only(self, backends: frozenset[str]) -> None:
         """Forget the reports of backends that are gone (the cost of a model stays true without them)."""
-        for address in self._loads.keys() - set(backends):
+        for address in self._loads.keys() - backends:
             del self._loads[address]
 
     def of(self, backend: str) -> BackendLoad:
