@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,13 @@ def test_bad_usage_is_named_and_exits_by_two(
     code, err = run_main(arguments, monkeypatch, capsys)
     assert code == 2
     assert said in err
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "router.server", None)
+    code, err = run_main(["router"], monkeypatch, capsys)
+    assert code == 1
+    assert "tidegate: router.server is not installed: pip install 'tidegate[all]'" in err
 
 
 def test_json_is_one_object_without_what_json_has_no_word_for(capsys: pytest.CaptureFixture[str]) -> None:
