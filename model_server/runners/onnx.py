@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-import structlog
 
 from model_server.devices import CPU, Device
 from model_server.repository import ModelConfig
+from model_server.runners.common import fall_back, one_line
 from model_server.runners.naming import signature_of
 from model_server.signature import Signature, TensorSpec
 from tidegate.shared.errors import InvalidTensor, ModelFailed, ModelLoadFailed
@@ -29,8 +29,6 @@ _DATATYPES = {
     "tensor(double)": "FP64",
     "tensor(string)": "BYTES",
 }
-
-_log = structlog.get_logger(__name__)
 
 
 class OnnxRunner:
@@ -53,7 +51,7 @@ class OnnxRunner:
         try:
             outputs = dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            raise ModelFailed(f"the model failed: {_plain(error)}") from error
+            raise ModelFailed(f"the model failed: {one_line(error)}") from error
         for name in self._text_outputs:
             outputs[name] = _encoded(outputs[name])
         return outputs
@@ -75,7 +73,7 @@ def load(file: Path, config: ModelConfig, device: Device, threads: int) -> OnnxR
     except ModelLoadFailed:
         raise
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise ModelLoadFailed(f"{file}: {_plain(error)}") from error
+        raise ModelLoadFailed(f"{file}: {one_line(error)}") from error
     return OnnxRunner(session, used, signature)
 
 
@@ -90,10 +88,8 @@ def _session(file: Path, options: ort.SessionOptions, device: Device) -> tuple[o
         if session.get_providers()[0] == "CUDAExecutionProvider":
             return session, device
     problem = f"this onnxruntime can't use {device} (onnxruntime-gpu, CUDA and cuDNN of matching versions are needed)"
-    if device.required:
-        raise ModelLoadFailed(f"{file}: {problem}")
-    _log.warning("falling back to the CPU", file=str(file), reason=problem)
-    return ort.InferenceSession(str(file), options, providers=cpu), CPU
+    used = fall_back(file, device, problem)
+    return ort.InferenceSession(str(file), options, providers=cpu), used
 
 
 def _spec(node: Any) -> TensorSpec:
@@ -119,7 +115,3 @@ def _encoded(array: Array) -> Array:
     raw = np.empty(array.size, np.object_)
     raw[:] = [str(element).encode() for element in array.ravel()]
     return raw.reshape(array.shape)
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())

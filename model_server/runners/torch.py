@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 import torch
 from torch.utils import _pytree as pytree
 
-from model_server.devices import CPU, Device
+from model_server.devices import Device
 from model_server.repository import ModelConfig, TensorConfig
+from model_server.runners.common import fall_back, one_line
 from model_server.runners.naming import signature_of
 from model_server.signature import Signature, TensorSpec
 from tidegate.shared.errors import ModelFailed, ModelLoadFailed
@@ -31,8 +31,6 @@ _DATATYPES = {
     torch.float64: "FP64",
     torch.bfloat16: "BF16",
 }
-
-_log = structlog.get_logger(__name__)
 
 # torch.export logs a traceback as a warning for a file that it can't read; we raise the reason instead.
 logging.getLogger("torch.export").setLevel(logging.ERROR)
@@ -64,7 +62,7 @@ class TorchRunner:
             with torch.inference_mode():
                 outputs = self._call(tensors)
         except Exception as error:  # whatever the model's code raises
-            raise ModelFailed(f"the model failed: {_plain(error)}") from error
+            raise ModelFailed(f"the model failed: {one_line(error)}") from error
         specs = self.signature.outputs
         if len(outputs) != len(specs):
             raise ModelFailed(f"the model gave {len(outputs)} outputs, its signature has {len(specs)}")
@@ -80,17 +78,13 @@ def load(file: Path, config: ModelConfig, device: Device, threads: int) -> Torch
     except ModelLoadFailed:
         raise
     except Exception as error:  # zip, pickle, schema and operator errors of many classes
-        raise ModelLoadFailed(f"{file}: can't be loaded: {_plain(error)}") from error
+        raise ModelLoadFailed(f"{file}: can't be loaded: {one_line(error)}") from error
 
 
 def _usable(file: Path, device: Device) -> Device:
     if device.kind == "cpu" or torch.cuda.is_available():
         return device
-    problem = f"this PyTorch ({torch.__version__}) can't use {device}"
-    if device.required:
-        raise ModelLoadFailed(f"{file}: {problem}")
-    _log.warning("falling back to the CPU", file=str(file), reason=problem)
-    return CPU
+    return fall_back(file, device, f"this PyTorch ({torch.__version__}) can't use {device}")
 
 
 def _load_export(file: Path, config: ModelConfig, device: Device, threads: int) -> TorchRunner:
@@ -190,7 +184,3 @@ def _to_numpy(spec: TensorSpec, output: Any) -> Array:
     if array.dtype != DATATYPES[spec.datatype]:
         raise ModelFailed(f"output '{spec.name}' is {output.dtype}, the signature says {spec.datatype}")
     return array
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:2000]
