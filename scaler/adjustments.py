@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from scaler.observation import Observation, PoolSpec
+from scaler.observation import Observation, PoolSpec, Wishes
 from scaler.risk import planning_rate
 from scaler.wording import figure
 from tidegate.shared.values import Mode
@@ -45,7 +45,7 @@ def hold_down(wanted: int, spec: PoolSpec, observation: Observation, mode: Mode)
     )
 
 
-def settle(wanted: int, recent: tuple[tuple[float, int], ...], observation: Observation, mode: Mode) -> Step:
+def settle(wanted: int, recent: Wishes, observation: Observation, mode: Mode) -> Step:
     """Not to let go for a moment: what was wanted within one lead is kept.
 
     Idling for as long as a start-up costs and then letting go is never worse than twice the best that could have been

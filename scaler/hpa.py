@@ -7,7 +7,7 @@ term. Sources: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-a
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SCALE_UP_PERCENT = 100
 """Default scale-up policy: this much more in one policy period …"""
@@ -79,10 +79,7 @@ def decide(
     readings = (*memory.readings, ratios) if ratios else memory.readings
     due = memory.synced_at_s is None or now_s - memory.synced_at_s >= spec.sync_period_s - 1e-6
     if not due:
-        kept = HpaMemory(
-            memory.synced_at_s, memory.answer, memory.reason, readings, memory.recommendations, asked, changes
-        )
-        return memory.answer, memory.reason, kept
+        return memory.answer, memory.reason, replace(memory, readings=readings, asked=asked, changes=changes)
     # A fresh controller takes what is there as its first recommendation, so that a restart is no reason to scale in.
     recent = memory.recommendations or ((now_s, asked),)
     recent = tuple(entry for entry in recent if entry[0] > now_s - spec.downscale_stabilization_s)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from scaler.hpa import HpaSpec
 from tidegate.shared.values import FloatArray, Mode, Skill
 
+Wishes = tuple[tuple[float, int], ...]
+"""(when, replicas) that were wanted, oldest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scaler import adjustments, hpa, risk
-from scaler.observation import Observation, PoolForecast, PoolSpec
+from scaler.observation import Observation, PoolForecast, PoolSpec, Wishes
 from scaler.trust import Trust, judge
 from scaler.wording import figure
 from tidegate.shared.values import QUANTILES, Adjustment, Mode, Plan, PlanInputs, Term
-
-Wishes = tuple[tuple[float, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +110,7 @@ def _adjust(
     return wanted, tuple(made)
 
 
-def _remember(
-    wanted: tuple[tuple[float, int], ...], observation: Observation, now: int
-) -> tuple[tuple[float, int], ...]:
+def _remember(wanted: Wishes, observation: Observation, now: int) -> Wishes:
     since = observation.now_s - observation.lead.seconds
     return (*((at, count) for at, count in wanted if at > since and count > now), (observation.now_s, now))
 
