@@ -1,6 +1,6 @@
 """Prometheus metrics of the scaler, by pool."""
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from scaler.fleet import FleetView
 from tidegate.shared.values import Mode, Plan
@@ -11,7 +11,7 @@ _MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2}
 class Metrics:
     """Gauges of the last decision, counters of what happened."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, help_: str, *labels: str) -> Gauge:
             return Gauge(f"tidegate_scaler_{name}", help_, ("pool", *labels), registry=registry)
 

@@ -3,6 +3,7 @@
 import time
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from protos import scaling_pb2, scaling_pb2_grpc
 from scaler.controller import Controller
@@ -27,12 +28,13 @@ async def serve(settings: ScalerSettings) -> None:
     routers = Routers(settings.routers, settings.read_timeout_s, time.time)
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
     executor = _new_executor(settings)
-    controller = Controller(settings, routers, forecasts, executor, store, Metrics(), time.time)
+    registry = CollectorRegistry()
+    controller = Controller(settings, routers, forecasts, executor, store, Metrics(registry), time.time)
     server, health = new_server((SERVICE,))
     servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
     scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
     address = listen(server, settings.listen)
-    serve_metrics(settings.metrics_listen)
+    serve_metrics(settings.metrics_listen, registry)
     await server.start()
     async with stop_signal() as stop:
         await health.set(serving=True)

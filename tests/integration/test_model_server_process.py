@@ -260,7 +260,12 @@ def test_metrics_have_our_names_and_tritons(tmp_path: Path, repository: Path) ->
         'tidegate_model_request_duration_seconds_count{model="add",version="1"} 3.0',
     ):
         assert line in lines, line
-    for name in ('tidegate_startup_seconds{phase="warm"}', "nv_inference_queue_duration_us", "tidegate_model_capacity"):
+    for name in (
+        'tidegate_startup_seconds{phase="warm"}',
+        "nv_inference_queue_duration_us",
+        "tidegate_model_capacity",
+        "process_cpu_seconds_total",
+    ):
         assert any(line.startswith(name) for line in lines), name
 
 

@@ -10,7 +10,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
 
 from tidegate.shared.errors import InvalidSetting
 from tidegate.shared.health import Health
@@ -47,13 +47,15 @@ def listen(server: grpc.aio.Server, address: str) -> str:
     return f"{address.rpartition(':')[0]}:{port}"
 
 
-def serve_metrics(address: str | None, registry: CollectorRegistry = REGISTRY) -> None:
-    """Prometheus metrics over HTTP at host:port; none with None. Raises InvalidSetting."""
+def serve_metrics(address: str | None, registry: CollectorRegistry) -> None:
+    """A registry's metrics, and the process's own, over HTTP at host:port; none with None. Raises InvalidSetting."""
     if address is None:
         return
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
     host, _, port = address.rpartition(":")
     try:
-        start_http_server(int(port), host, registry)
+        start_http_server(int(port), host.strip("[]"), registry)  # [::1]:9000 names the host ::1
     except OSError as error:
         raise InvalidSetting(f"cannot serve metrics on {address}: {error.strerror}") from None
 
