@@ -80,6 +80,6 @@ def verdict(policies: Mapping[str, Mapping[str, Any]], recorded: bool) -> tuple[
     if gain > 0 and cost <= MOST_COST:
         return True, f"predictive beats hpa: {figures}"
     if recorded:
-        word = "ties with" if abs(gain) < 0.005 else "does not beat"
+        word = "ties with" if abs(gain) < 0.005 else "serves better, and costs more, than" if gain > 0 else "loses to"
         return True, f"predictive {word} hpa on this trace: {figures}"
     return False, f"predictive did not beat hpa: {figures} (at most {MOST_COST:g} times counts)"
