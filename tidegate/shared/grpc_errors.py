@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -47,9 +47,14 @@ def error_of(error: grpc.aio.AioRpcError, peer: str) -> errors.TidegateError:
     """Our error for what a call to `peer` came back with, so that a command ends in one sentence."""
     status, details = error.code(), error.details() or "no details"
     if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        trailers = dict(error.trailing_metadata() or ())
-        return errors.Overloaded(f"{peer}: {details}", pushback_s=float(trailers.get(PUSHBACK_KEY, 1000)) / 1000)
+        return errors.Overloaded(f"{peer}: {details}", pushback_s=_pushback_s(dict(error.trailing_metadata() or ())))
     return _ERROR_OF.get(status, errors.TidegateError)(f"{peer}: {status.name}: {details}")
+
+
+def _pushback_s(trailers: Mapping[str, str | bytes]) -> float:
+    """What the peer asks for; a second when it asks for nothing, or for what is no time (A6: "don't retry")."""
+    text = trailers.get(PUSHBACK_KEY, "")
+    return int(text) / 1000 if isinstance(text, str) and text.isdecimal() else 1.0
 
 
 def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from tidegate.shared import errors
-from tidegate.shared.grpc_errors import PUSHBACK_KEY, STATUS, status_of, trailers_of
+from tidegate.shared.grpc_errors import PUSHBACK_KEY, STATUS, error_of, status_of, trailers_of
 
 ALL = [
     cls
@@ -48,3 +48,14 @@ def test_an_overload_says_when_to_try_again_in_milliseconds() -> None:
 
 def test_an_unforeseen_error_is_internal() -> None:
     assert status_of(ZeroDivisionError()) is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("trailers", "pushback_s"), [(((PUSHBACK_KEY, "250"),), 0.25), ((), 1.0), (((PUSHBACK_KEY, "never"),), 1.0)]
+)
+def test_a_peers_overload_is_ours_with_its_pushback(trailers: tuple[tuple[str, str], ...], pushback_s: float) -> None:
+    metadata = grpc.aio.Metadata(*trailers)
+    answer = grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), metadata, "full")
+    error = error_of(answer, "127.0.0.1:1")
+    assert isinstance(error, errors.Overloaded)
+    assert (str(error), error.pushback_s) == ("127.0.0.1:1: full", pushback_s)
