@@ -19,10 +19,12 @@ MAX_GAP_STEPS = 1_000_000
 def read(path: Path, model: str = "") -> tuple[DemandSeries, TimeForm]:
     """The series in a file, and how it writes times. Raises InvalidSeries naming the line."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a mark
             return _parse(csv.reader(file), model or path.stem, str(path))
     except OSError as error:
         raise InvalidSeries(f"{path}: {error.strerror}") from None
+    except csv.Error as error:
+        raise InvalidSeries(f"{path} can't be read as CSV: {error}") from None
     except UnicodeDecodeError:
         raise InvalidSeries(f"{path} is not text: a CSV file with the header timestamp,value is needed") from None
 

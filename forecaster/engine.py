@@ -19,7 +19,7 @@ from forecaster.history import History
 from forecaster.metrics import Metrics
 from forecaster.model import Explanation, FittedModel
 from forecaster.observations import Observation
-from forecaster.series import SILENCE_S, choose_step_s, total_demand
+from forecaster.series import SILENCE_S, check_step, choose_step_s, total_demand
 from forecaster.serving import Series, SeriesInfo, is_better
 from forecaster.settings import ForecasterSettings
 from tidegate.shared.errors import InvalidRequest, NoData, NotReady
@@ -225,6 +225,8 @@ class Engine:
 
     def _demand(self, name: str, now_s: float, step_s: float | None) -> DemandSeries:
         span = self._history.span(name)
+        if step_s is not None:
+            check_step(step_s)
         step_s = step_s or self._settings.step_s or choose_step_s(span.last_s - span.first_s, span.coarsest_step_s)
         return self._read(name, max(span.first_s, span.last_s - model.MAX_POINTS * step_s), step_s, now_s)
 

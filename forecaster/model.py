@@ -18,13 +18,16 @@ from forecaster.combine import combine
 from forecaster.members import FittedMember, Member, seasonal_naive
 from forecaster.quantiles import upper_quantile
 from forecaster.registry import FAST, SLOW
-from forecaster.series import regrid_paths
+from forecaster.series import check_step, regrid_paths
 from forecaster.transform import Scale, scale_for
 from tidegate.shared.errors import InvalidRequest, NoData
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
 
 MAX_POINTS = 30_240
 """Points that are learned from, the latest: three weeks of minutes."""
+
+MAX_HORIZON_STEPS = 100_000
+"""Steps ahead that are answered at most, over a day of seconds: each has some hundred sample paths in memory."""
 
 DEFAULT_HORIZON_STEPS = 60
 """Steps ahead that are calibrated unless asked otherwise."""
@@ -100,13 +103,15 @@ class FittedModel:
         """
         window_s = window_s or horizon_s
         _check(horizon_s, quantiles, window_s)
+        step = step_s or self.step_s
+        check_step(step)
+        _count_steps(horizon_s, step)
         steps, window = self._steps(horizon_s), self._steps(window_s)
         median = self._median(max(steps, window))
         spread = self.calibration.spread
         sampled = median + spread.reach(len(median))
         values = self.scale.back(median[:steps] + spread.offsets(quantiles, steps))
         rates = self.scale.back(sampled[:, :steps])
-        step = step_s or self.step_s
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
             values = np.quantile(rates, quantiles, axis=0)
@@ -169,7 +174,7 @@ class FittedModel:
         return np.maximum.accumulate(self.scale.back(highest))
 
     def _steps(self, length_s: float) -> int:
-        return max(1, int(np.ceil(length_s / self.step_s - 1e-9)))
+        return _count_steps(length_s, self.step_s)
 
 
 def fit(series: DemandSeries, *, horizon_s: float | None = None, slow: bool = False) -> FittedModel:
@@ -204,6 +209,12 @@ def _trimmed(series: DemandSeries) -> FloatArray:
     if len(known) == 0:
         raise NoData(f"model {series.model!r} has no observed demand yet: its history holds {len(rates)} empty steps")
     return rates[known[0] :]
+
+
+def _count_steps(length_s: float, step_s: float) -> int:
+    if length_s > MAX_HORIZON_STEPS * step_s:
+        raise InvalidRequest(f"{length_s:g} s ahead is over {MAX_HORIZON_STEPS} steps of {step_s:g} s: ask for less")
+    return max(1, int(np.ceil(length_s / step_s - 1e-9)))
 
 
 def _check(horizon_s: float, quantiles: tuple[float, ...], window_s: float) -> None:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.series import FINEST_STEP_S
 from tidegate.shared.errors import InvalidSeries
+from tidegate.shared.times import LATEST_S
 from tidegate.shared.values import FloatArray
-
-LATEST_S = 253_402_300_800.0
-"""The year 10000: a time beyond it is not in seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +30,8 @@ def checked(model: str, source: str, start_s: float, step_s: float, rate_rps: Se
         raise InvalidSeries("source is empty: say who observed it, a router's id or 'import'")
     if not 0.0 < step_s < np.inf:
         raise InvalidSeries(f"step_s is {step_s:g}: it must be over 0")
+    if step_s < FINEST_STEP_S:
+        raise InvalidSeries(f"step_s is {step_s:g}: it must be {FINEST_STEP_S:g} at least")
     if not 0.0 <= start_s < LATEST_S:
         raise InvalidSeries(f"start_s is {start_s:g}: it must be epoch seconds")
     if abs(start_s / step_s - round(start_s / step_s)) > 1e-6:

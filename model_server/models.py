@@ -95,7 +95,8 @@ class Models:
         if not entries:
             raise ModelNotFound(f"model '{name}' is not served here")
         if version:
-            number = int(version) if version.isascii() and version.isdigit() else -1
+            # Python refuses to make a number of thousands of digits
+            number = int(version) if version.isascii() and version.isdigit() and len(version) < 20 else -1
             if number not in entries:
                 raise ModelNotFound(f"model '{name}' has no version '{version}' here")
             entry = entries[number]

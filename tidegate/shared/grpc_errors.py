@@ -25,6 +25,10 @@ STATUS: dict[type[errors.TidegateError], grpc.StatusCode] = {
 # https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
+DETAILS_LIMIT_BYTES = 2000
+"""Longest details that are sent, in UTF-8. On the wire they may grow threefold (percent-encoding), and a client drops
+the whole answer, status and all, when its metadata passes 8 KiB."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -64,13 +68,21 @@ def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
     return ()
 
 
+def details_of(text: str) -> str:
+    """The text as a status' details: what a client sent may be quoted in it, and be as long as a message."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= DETAILS_LIMIT_BYTES:
+        return text
+    return f"{encoded[:DETAILS_LIMIT_BYTES].decode(errors='ignore')}… (cut off; {len(encoded)} bytes)"
+
+
 async def abort(context: grpc.aio.ServicerContext, error: Exception) -> None:
     """End the rpc with the error's status. Raises always (grpc's own AbortError)."""
     status = status_of(error)
     if not isinstance(error, errors.TidegateError):
         _log.error("rpc failed unexpectedly", exc_info=error)
-        await context.abort(status, f"internal error: {type(error).__name__}: {error}")
-    await context.abort(status, str(error), (*context.trailing_metadata(), *trailers_of(error)))
+        await context.abort(status, details_of(f"internal error: {type(error).__name__}: {error}"))
+    await context.abort(status, details_of(str(error)), (*context.trailing_metadata(), *trailers_of(error)))
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
+LATEST_S = 253_402_300_800.0
+"""The year 10000: a time beyond it is not in seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimeForm:
@@ -30,6 +33,9 @@ def parse_time(text: str) -> tuple[float, TimeForm]:
     else:
         if not math.isfinite(number):
             raise ValueError(f"{text!r} is not a time")
+        if not 0.0 <= number < LATEST_S:
+            milliseconds = "; milliseconds?" if number > 0 else ""
+            raise ValueError(f"{text!r} is not epoch seconds{milliseconds}")
         return number, TimeForm(iso=False)
     try:
         moment = datetime.fromisoformat(text)

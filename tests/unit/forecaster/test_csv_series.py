@@ -57,12 +57,20 @@ def test_rows_left_out_are_a_gap(tmp_path: Path):
         ("timestamp,value\nyesterday,1\n", "line 2: 'yesterday' is neither"),
         ("timestamp,value\n2025-01-01T00:00:00,1\n", "line 2: '2025-01-01T00:00:00' has no time zone"),
         ("timestamp,value\nnan,1\n", "line 2: 'nan' is not a time"),
+        ("timestamp,value\n1700000000000,1\n", "line 2: '1700000000000' is not epoch seconds; milliseconds?"),
+        ("timestamp,value\n-60,1\n", "line 2: '-60' is not epoch seconds"),
+        ("timestamp,value\n60," + "1" * 200_000 + "\n", "can't be read as CSV: field larger"),
     ],
 )
 def test_what_can_not_be_read_is_named_by_its_line(tmp_path: Path, text: str, said: str):
     with pytest.raises(InvalidSeries) as raised:
         read(tmp_path, text)
     assert said in str(raised.value)
+
+
+def test_the_mark_at_the_head_of_a_spreadsheets_file_is_no_part_of_the_header(tmp_path: Path):
+    series, _ = read(tmp_path, "\ufefftimestamp,value\r\n0,1\r\n1,2\r\n")
+    np.testing.assert_array_equal(series.rate_rps, [1, 2])
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path):

@@ -215,3 +215,5 @@ async def test_the_observed_past_is_given_back(rig: Rig):
     assert past.end_s == START_S + 600
     with pytest.raises(InvalidRequest, match="length_s is 0"):
         await rig.engine.observed("digits", 0.0, 0.0)
+    with pytest.raises(InvalidRequest, match="step_s is -1"):
+        await rig.engine.observed("digits", 30.0, -1.0)

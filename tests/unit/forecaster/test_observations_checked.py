@@ -17,6 +17,7 @@ def test_gaps_are_welcome():
         ({"source": ""}, "source is empty"),
         ({"step_s": 0.0}, "step_s is 0"),
         ({"step_s": float("nan")}, "step_s is nan"),
+        ({"step_s": 1e-9}, "step_s is 1e-09"),
         ({"start_s": -60.0}, "start_s is -60"),
         ({"start_s": 1.7e15}, "start_s is 1.7e"),
         ({"start_s": 130.0}, "start_s is 130.000: it must be a multiple of step_s, 60"),

@@ -69,7 +69,7 @@ async def test_the_highest_ready_version_answers_unversioned_requests(tmp_path: 
     assert models.find("m").version == 10
     assert models.find("m", "2").version == 2
     assert models.versions("m") == [1, 2, 10]
-    for name, version in (("m", "3"), ("m", "x"), ("m", "-1"), ("n", "")):
+    for name, version in (("m", "3"), ("m", "x"), ("m", "-1"), ("m", "9" * 5000), ("n", "")):
         with pytest.raises(ModelNotFound):
             models.find(name, version)
 

@@ -7,7 +7,15 @@ import grpc
 import pytest
 
 from tidegate.shared import errors
-from tidegate.shared.grpc_errors import PUSHBACK_KEY, STATUS, error_of, status_of, trailers_of
+from tidegate.shared.grpc_errors import (
+    DETAILS_LIMIT_BYTES,
+    PUSHBACK_KEY,
+    STATUS,
+    details_of,
+    error_of,
+    status_of,
+    trailers_of,
+)
 
 ALL = [
     cls
@@ -59,3 +67,12 @@ def test_a_peers_overload_is_ours_with_its_pushback(trailers: tuple[tuple[str, s
     error = error_of(answer, "127.0.0.1:1")
     assert isinstance(error, errors.Overloaded)
     assert (str(error), error.pushback_s) == ("127.0.0.1:1: full", pushback_s)
+
+
+@pytest.mark.parametrize("sign", ["m", "ä", "潮"])
+def test_details_that_quote_a_huge_name_are_cut_and_short_ones_are_not(sign: str) -> None:
+    assert details_of(sign * 100) == sign * 100
+    cut = details_of(sign * 1_000_000)
+    assert cut.startswith(sign * 600)
+    assert len(cut.encode()) < DETAILS_LIMIT_BYTES + 50
+    assert "cut off" in cut
