@@ -15,13 +15,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import describe, record
+from benchmarks.recording import record
 from protos import inference_pb2_grpc as rpc
 from tests.support import models
 from tests.support.processes import free_address, started, wait_until_serving
 from tidegate.client.infer import request_of
 from tidegate.client.results import latency_quantiles
 from tidegate.shared.grpc_server import channel
+from tidegate.shared.machine import describe
 
 ROUNDS = 5
 ROUND_S = 4.0

@@ -9,8 +9,6 @@ from tidegate.demo.models import SCALED, repository_of
 from tidegate.demo.pace import (
     BATCH_S,
     HPA,
-    MAX_UTILIZATION,
-    MISS_PRICE,
     REPLICA_ROWS_PER_S,
     SLO_LATENCY_S,
     STARTUP_S,
@@ -64,8 +62,6 @@ def settings_tables(stack: Stack, models: Path, policy: str, min_replicas: int) 
         "max_replicas": MAX_REPLICAS,
         "mode": MODE_OF[policy],
         "slo_latency_s": SLO_LATENCY_S,
-        "miss_price": MISS_PRICE,
-        "max_utilization": MAX_UTILIZATION,
         "target_outstanding_rows": TARGET_OUTSTANDING_ROWS,
         "prior_capacity_rows_per_s": REPLICA_ROWS_PER_S,
         "prior_lead_s": STARTUP_S,

@@ -26,12 +26,8 @@ HPA = {
 }
 
 SLO_LATENCY_S = 0.5
-MISS_PRICE = 0.5
-"""A late request may cost as much as half a replica-second, in which a replica answers twenty."""
 TARGET_OUTSTANDING_ROWS = REPLICA_ROWS_PER_S * SLO_LATENCY_S / 2
 """Half of the SLO's worth of work: one batch that runs and one that gathers are most of it already."""
-MAX_UTILIZATION = 0.95
-"""Batches of four every tenth of a second leave little that could come in bursts."""
 
 
 def words(accelerator: bool) -> list[str]:
@@ -42,5 +38,5 @@ def words(accelerator: bool) -> list[str]:
         f"{REPLICA_ROWS_PER_S:g} rows/s a replica), rehearse_startup_s = {STARTUP_S:g} (asked to ready)",
         f"time is compressed {COMPRESSION:g} times: {STARTUP_S:g} s rehearse a pod's start-up of {POD_STARTUP_S:g} s, "
         f"so the HPA's 15 s become {HPA['sync_period_s']:g} s and its stabilisation of 300 s "
-        f"{HPA['downscale_stabilization_s']:g} s; its target is 80%, its tolerance 10%",
+        f"{HPA['downscale_stabilization_s']:g} s; its target is 80%, its tolerance 10%, and it reads outstanding work too",
     ]

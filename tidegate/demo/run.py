@@ -3,8 +3,6 @@
 import asyncio
 import json
 import math
-import os
-import platform
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +28,7 @@ from tidegate.demo.watch import Watcher
 from tidegate.shared import child_processes
 from tidegate.shared.errors import TidegateError
 from tidegate.shared.grpc_errors import error_of
+from tidegate.shared.machine import describe
 
 UP_S = 120.0
 """Longest wait for the first replica (imports are slow on a cold disk)."""
@@ -86,19 +85,13 @@ def run_demo(scenario: Scenario, out: Path, screen: Screen, *, recorded: bool, s
         stack = prepare(out / policy, out / "models", policy, scenario.min_replicas)
         runs.append(asyncio.run(run_policy(Case(policy, scenario, traffic, digits, out / "models"), stack, screen)))
     policies = {run.policy: policy_report(run) for run in runs}
-    report = {"policies": policies, "machine": machine()}
+    report = {"policies": policies, "machine": describe()}
     good, sentence = verdict(policies, recorded)
     report_file, chart_file = out / "demo-report.json", out / "demo.png"
     report_file.write_text(json.dumps(report, indent=2) + "\n")
     chart.draw(runs, chart_file)
     screen.compare(policies)
     return Outcome(report, good, sentence, report_file, chart_file)
-
-
-def machine() -> str:
-    """Processor, cores and system in a line."""
-    name = platform.processor() or platform.machine()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def _has_accelerator() -> bool:

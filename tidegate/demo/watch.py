@@ -13,12 +13,8 @@ from tidegate.demo.records import FAN, Prediction, Sample
 from tidegate.demo.scenario import STEP_S
 from tidegate.shared.grpc_server import channel
 from tidegate.shared.values import FloatArray
+from tidegate.shared.wire_scaling import MODE_OF
 
-_MODE_WORDS = {
-    scaling_pb2.MODE_SHADOW: "shadow",
-    scaling_pb2.MODE_FLOOR: "floor",
-    scaling_pb2.MODE_FULL: "full",
-}
 _READY = router_pb2.BackendState.STATUS_READY
 _CALL_S = 2.0
 _IMPORT_S = 30.0
@@ -68,7 +64,7 @@ class Watcher:
             asked=pool.starting + pool.ready + pool.draining,
             ready=sum(one.pool == POOL and one.status == _READY for one in state.backends),
             outstanding=sum(one.outstanding + one.held for one in state.models if one.model == SCALED),
-            mode=_MODE_WORDS.get(pool.plan.mode, "?"),
+            mode=MODE_OF.get(pool.plan.mode, "?"),
         )
 
     async def predict(self, at_s: float) -> Prediction | None:
