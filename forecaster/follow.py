@@ -11,6 +11,7 @@ from forecaster.engine import Engine
 from forecaster.metrics import Metrics
 from forecaster.observations import Observation
 from protos import router_pb2, router_pb2_grpc
+from tidegate.shared.errors import NotReady
 from tidegate.shared.grpc_server import channel
 
 FIRST_PAUSE_S = 0.2
@@ -38,6 +39,8 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
                 why = "the stream ended"
             except grpc.aio.AioRpcError as error:
                 why = f"{error.code().name}: {error.details()}"
+            except NotReady as error:  # the history takes nothing now: the router keeps what is not stored yet
+                why = str(error)
             followed.set(0)
             if not pause_s:
                 _log.warning("lost a router's demand, trying again", router=address, why=why)

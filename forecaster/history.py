@@ -15,7 +15,7 @@ import numpy as np
 
 from forecaster.observations import Observation
 from forecaster.series import SourceSeries
-from tidegate.shared.errors import InvalidSetting, SeriesNotFound
+from tidegate.shared.errors import InvalidSetting, NotReady, SeriesNotFound
 
 VERSION = 1
 BUSY_TIMEOUT_S = 10.0
@@ -59,15 +59,24 @@ class History:
             raise InvalidSetting(f"history {path}: {error}") from None
 
     def append(self, observations: Iterable[Observation]) -> None:
-        """Keep observations, all of them or none; a value for a step that is already there replaces it."""
+        """Keep observations, all of them or none; a value for a step that is already there replaces it.
+
+        Raises NotReady when the file can't take them now: another process has locked it, or the disk is full.
+        """
         connection = self._connection()
-        with self._writing, connection:
-            for one in observations:
-                source = self._source_id(connection, one)
-                first = round(one.start_s / one.step_s)
-                values = [None if np.isnan(rate) else float(rate) for rate in one.rate_rps]
-                rows = ((source, first + place, value) for place, value in enumerate(values))
-                connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
+        try:
+            with self._writing, connection:
+                self._insert(connection, observations)
+        except sqlite3.OperationalError as error:
+            raise NotReady(f"history {self._path}: {error}") from None
+
+    def _insert(self, connection: sqlite3.Connection, observations: Iterable[Observation]) -> None:
+        for one in observations:
+            source = self._source_id(connection, one)
+            first = round(one.start_s / one.step_s)
+            values = [None if np.isnan(rate) else float(rate) for rate in one.rate_rps]
+            rows = ((source, first + place, value) for place, value in enumerate(values))
+            connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
 
     def models(self) -> list[str]:
         """Every model that anything was observed of."""

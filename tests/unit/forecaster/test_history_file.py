@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from forecaster.history import History
 from forecaster.observations import Observation
-from tidegate.shared.errors import InvalidSetting, SeriesNotFound
+from tidegate.shared.errors import InvalidSetting, NotReady, SeriesNotFound
 
 NAN = float("nan")
 
@@ -105,3 +106,18 @@ def test_a_file_of_another_version_or_kind_is_refused(tmp_path: Path):
     other.write_text("this is no database, and long enough to be seen as none" * 20)
     with pytest.raises(InvalidSetting, match="not a database"):
         History(other)
+
+
+def test_a_file_that_another_process_has_locked_is_not_ready_and_takes_values_again_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("forecaster.history.BUSY_TIMEOUT_S", 0.01)
+    history = History(tmp_path / "h.sqlite")
+    one = Observation("digits", "r1", 100.0, 1.0, np.array([1.0]))
+    with closing(sqlite3.connect(tmp_path / "h.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(NotReady, match="database is locked"):
+            history.append([one])
+    history.append([one])
+    assert history.models() == ["digits"]
+    history.close()
