@@ -38,5 +38,6 @@ def words(accelerator: bool) -> list[str]:
         f"{REPLICA_ROWS_PER_S:g} rows/s a replica), rehearse_startup_s = {STARTUP_S:g} (asked to ready)",
         f"time is compressed {COMPRESSION:g} times: {STARTUP_S:g} s rehearse a pod's start-up of {POD_STARTUP_S:g} s, "
         f"so the HPA's 15 s become {HPA['sync_period_s']:g} s and its stabilisation of 300 s "
-        f"{HPA['downscale_stabilization_s']:g} s; its target is 80%, its tolerance 10%, and it reads outstanding work too",
+        f"{HPA['downscale_stabilization_s']:g} s; its target is 80%, its tolerance 10%",
+        "the HPA reads outstanding work beside utilisation, and the metric that asks for more wins",
     ]
