@@ -29,6 +29,15 @@ class Metrics:
         self._plans = counter("plans", "Decisions made.")
         self._held = counter("holds", "Decisions to hold because data was missing.")
         self._failed_starts = counter("failed_starts", "Replicas that died before they were ready.")
+        self._lost_writes = Counter(
+            "tidegate_scaler_lost_writes",
+            "Plans, start-ups and capacities that the store did not take.",
+            registry=registry,
+        )
+
+    def lost_write(self) -> None:
+        """Count what the store did not take."""
+        self._lost_writes.inc()
 
     def planned(self, plan: Plan, view: FleetView) -> None:
         """Take in one decision."""

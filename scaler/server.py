@@ -24,12 +24,13 @@ _log = structlog.get_logger(__name__)
 
 async def serve(settings: ScalerSettings) -> None:
     """Plan and act until SIGTERM or SIGINT; then drain and stop the local replicas, and return."""
-    store = Store(settings.store)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    store = Store(settings.store, metrics.lost_write)
     routers = Routers(settings.routers, settings.read_timeout_s, time.time)
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
     executor = _new_executor(settings)
-    registry = CollectorRegistry()
-    controller = Controller(settings, routers, forecasts, executor, store, Metrics(registry), time.time)
+    controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
     server, health = new_server((SERVICE,))
     servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
     scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)

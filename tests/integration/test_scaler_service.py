@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -91,12 +92,13 @@ class Scaler:
         admin = listen(router_server, "127.0.0.1:0")
         await router_server.start()
         settings = settings_for(self._folder, admin)
-        store = Store(settings.store)
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry)
+        store = Store(settings.store, metrics.lost_write)
         routers = Routers(settings.routers, 1.0, time.time)
         forecasts = Forecasts(free_address(), 0.3)
         executor = Local(settings.routers, command=command or (*FAKE, str(self.there)), stop_s=5)
-        registry = CollectorRegistry()
-        self.controller = Controller(settings, routers, forecasts, executor, store, Metrics(registry), time.time)
+        self.controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
         server = grpc.aio.server()
         servicer = ScalerServicer(self.controller.pools, store, time.time, dry_run=False)
         scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
@@ -157,6 +159,16 @@ async def test_the_lead_is_measured_and_kept(tmp_path: Path) -> None:
     assert 0.0 < leads[0] < 10.0
     assert store.capacity("p")["m"].mean == 10.0
     store.close()
+
+
+async def test_a_locked_store_keeps_no_plan_from_being_carried_out(tmp_path: Path) -> None:
+    async with Scaler(tmp_path).running() as scaler:
+        await until(lambda: len(scaler.replicas()) == 1)
+        with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            scaler.router.load_rps = 30.0
+            await until(lambda: len(scaler.replicas()) == 4)
+        assert (scaler.registry.get_sample_value("tidegate_scaler_lost_writes_total") or 0) > 0
 
 
 async def test_a_busy_replica_is_waited_for_only_so_long_and_a_refused_drain_keeps_it(tmp_path: Path) -> None:
