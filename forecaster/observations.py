@@ -10,6 +10,10 @@ from tidegate.shared.errors import InvalidSeries
 from tidegate.shared.times import LATEST_S
 from tidegate.shared.values import FloatArray
 
+AHEAD_S = 60.0
+"""How far the observer's clock may be ahead of ours. What ends later was not observed, but is in another unit or zone,
+and would stand in the series' way until then."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
@@ -22,8 +26,10 @@ class Observation:
     rate_rps: FloatArray
 
 
-def checked(model: str, source: str, start_s: float, step_s: float, rate_rps: Sequence[float]) -> Observation:
-    """An observation that makes sense. Raises InvalidSeries naming the field and the value."""
+def checked(
+    model: str, source: str, start_s: float, step_s: float, rate_rps: Sequence[float], *, now_s: float
+) -> Observation:
+    """An observation that makes sense at `now_s`. Raises InvalidSeries naming the field and the value."""
     if not model:
         raise InvalidSeries("model is empty: say which model's demand this is")
     if not source:
@@ -36,6 +42,12 @@ def checked(model: str, source: str, start_s: float, step_s: float, rate_rps: Se
         raise InvalidSeries(f"start_s is {start_s:g}: it must be epoch seconds")
     if abs(start_s / step_s - round(start_s / step_s)) > 1e-6:
         raise InvalidSeries(f"start_s is {start_s:.3f}: it must be a multiple of step_s, {step_s:g}")
+    ahead_s = start_s + len(rate_rps) * step_s - now_s
+    if ahead_s > AHEAD_S + step_s:
+        raise InvalidSeries(
+            f"start_s is {start_s:.3f}: with its {len(rate_rps)} values of rate_rps the series ends {ahead_s:.0f} s "
+            "after now; only the past can be observed (is the time in UTC?)"
+        )
     rates = np.array(rate_rps, dtype=float)
     wrong = np.flatnonzero((rates < 0) | np.isinf(rates))
     if len(wrong):

@@ -30,7 +30,7 @@ async def serve(settings: ForecasterSettings) -> None:
     history = History(settings.history)
     engine = Engine(history, settings, metrics, time.time, new_worker, new_worker)
     server, health = new_server([SERVICE])
-    forecast_pb2_grpc.add_ForecasterServicer_to_server(ForecasterServicer(engine), server)
+    forecast_pb2_grpc.add_ForecasterServicer_to_server(ForecasterServicer(engine, time.time), server)
     address = listen(server, settings.listen)
     serve_metrics(settings.metrics_listen, registry)
     async with stop_signal() as stop:

@@ -1,6 +1,6 @@
 """The Forecaster service: from the wire to the engine and back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 
@@ -18,8 +18,9 @@ from tidegate.shared.values import QUANTILES
 class ForecasterServicer(forecast_pb2_grpc.ForecasterServicer):
     """Translates."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
+        self._clock = clock
 
     @rpc
     async def Observe(
@@ -29,7 +30,7 @@ class ForecasterServicer(forecast_pb2_grpc.ForecasterServicer):
         values = 0
         async for one in requests:
             values += await self._engine.observe(
-                [checked(one.model, one.source, one.start_s, one.step_s, one.rate_rps)]
+                [checked(one.model, one.source, one.start_s, one.step_s, one.rate_rps, now_s=self._clock())]
             )
         return pb.ObserveResponse(values=values)
 

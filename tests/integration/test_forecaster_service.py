@@ -88,6 +88,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(address: str, stub: Forecast
         (lambda s: observe(s, np.array([1.0, -3.0])), "INVALID_ARGUMENT", "rate_rps[1] is -3"),
         (lambda s: observe(s, np.array([1.0]), step_s=-1.0), "INVALID_ARGUMENT", "step_s is -1"),
         (lambda s: observe(s, np.array([1.0]), start_s=90.5), "INVALID_ARGUMENT", "start_s is 90.500"),
+        (lambda s: observe(s, np.array([1.0]), start_s=9e9), "INVALID_ARGUMENT", "start_s is 9000000000.000"),
         (lambda s: s.Forecast(pb.ForecastRequest(model="x", horizon_s=9)), "NOT_FOUND", "known models: none"),
     ],
 )
