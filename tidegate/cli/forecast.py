@@ -1,9 +1,9 @@
 """`tidegate forecast list | show | explain | backtest | import`: look into forecasts, judge them, bring history in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     epilog="Example: tidegate forecast show digits-onnx --horizon-s 600",
 )
 
+T = TypeVar("T")
+
 DEFAULT_FORECASTER = "127.0.0.1:8003"
 TIMEOUT_S = 60.0
 CHUNK_VALUES = 10_000
@@ -39,7 +41,7 @@ def list_(forecaster: Forecaster = DEFAULT_FORECASTER, as_json: Json = False) ->
     """Every series: its step, span, last rate, gaps and seasons."""
     from tidegate.cli import forecast_view as view
 
-    found = output.run(_list(forecaster), forecaster)
+    found = _ask(_list(forecaster), forecaster)
     if as_json:
         output.print_json({"series": [view.series_values(one) for one in found]})
     else:
@@ -58,7 +60,7 @@ def show(
     """The past, the median and the quantile fan, drawn; the next values in a table."""
     from tidegate.cli import forecast_view as view
 
-    forecast, history = output.run(_forecast(forecaster, model, horizon_s, window_s, step_s), forecaster)
+    forecast, history = _ask(_forecast(forecaster, model, horizon_s, window_s, step_s), forecaster)
     if as_json:
         output.print_json(view.forecast_values(forecast))
     else:
@@ -76,7 +78,7 @@ def explain(
     """What the forecast is made of, which members made it, and how good it has been."""
     from tidegate.cli import forecast_view as view
 
-    answer = output.run(_explain(forecaster, model, horizon_s), forecaster)
+    answer = _ask(_explain(forecaster, model, horizon_s), forecaster)
     if as_json:
         output.print_json(view.explanation_values(answer))
     else:
@@ -97,7 +99,7 @@ def import_(
     if unit not in ("rate", "count"):
         raise InvalidRequest(f"--unit is {unit!r}: it is rate or count")
     series, _ = csv_files.read(file, model)
-    values = output.run(_import(forecaster, series, series.step_s if unit == "count" else 1.0), forecaster)
+    values = _ask(_import(forecaster, series, series.step_s if unit == "count" else 1.0), forecaster)
     if as_json:
         output.print_json({"model": model, "values": values})
     else:
@@ -173,6 +175,10 @@ def _run_backtest(series: DemandSeries, rows: list[int], horizon_s: float, slow:
             results += block
             progress.update(bar, completed=len(results))
     return results
+
+
+def _ask(work: Coroutine[Any, Any, T], address: str) -> T:
+    return output.run(work, address, "forecaster", "--forecaster")
 
 
 @asynccontextmanager

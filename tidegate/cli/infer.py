@@ -28,7 +28,8 @@ def infer(
     as_json: output.Json = False,
 ) -> None:
     """Run a model once and print what it answers."""
-    info, answer = output.run(_infer(target, model, inputs or [], version, timeout_s), target)
+    work = _infer(target, model, inputs or [], version, timeout_s)
+    info, answer = output.run(work, target, "router or model server", "--target")
     if as_json:
         output.print_json({"model": info.name, "outputs": as_lists(answer)})
         return

@@ -46,9 +46,8 @@ def load(
     """
     rng = np.random.default_rng(seed)
     due_s = _schedule(rate, trace, duration_s, compress, rng)
-    summary = summarize(
-        output.run(_drive(target, model, inputs, due_s, deadline_s, connections, rng), target),
-    )
+    work = _drive(target, model, inputs, due_s, deadline_s, connections, rng)
+    summary = summarize(output.run(work, target, "router or model server", "TARGET"))
     if as_json:
         output.print_json(summary.as_json())
     else:

@@ -14,7 +14,7 @@ import grpc
 import typer
 from rich.console import Console
 
-from tidegate.shared.errors import InvalidRequest
+from tidegate.shared.errors import InvalidRequest, ServiceUnreachable
 from tidegate.shared.grpc_errors import error_of
 from tidegate.shared.times import parse_time
 
@@ -33,12 +33,27 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(_finite(value), indent=2 if sys.stdout.isatty() else None) + "\n")
 
 
-def run(work: Coroutine[Any, Any, T], peer: str) -> T:
-    """Run a command's calls; a gRPC failure becomes the error of our tree that names the peer."""
+def run(work: Coroutine[Any, Any, T], address: str, who: str, option: str) -> T:
+    """Run a command's calls to `who` at `address`; a gRPC failure becomes the error of our tree that names them.
+
+    Where nobody answers, the `option` that gave the address is told too.
+    """
     try:
-        return asyncio.run(work)
+        return asyncio.run(_named(work, address))
+    except ServiceUnreachable:
+        raise silent(address, who, option) from None
+
+
+def silent(address: str, who: str, option: str) -> ServiceUnreachable:
+    """The error for a service that does not answer."""
+    return ServiceUnreachable(f"no {who} answers at {address}: is it running? ({option})")
+
+
+async def _named(work: Coroutine[Any, Any, T], address: str) -> T:
+    try:
+        return await work
     except grpc.aio.AioRpcError as error:
-        raise error_of(error, peer) from None
+        raise error_of(error, address) from None
 
 
 def time_s(option: str, text: str) -> float:

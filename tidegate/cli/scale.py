@@ -13,7 +13,7 @@ from protos.scaling_pb2_grpc import ScalerStub
 from tidegate.cli import output
 from tidegate.cli.output import Json
 from tidegate.cli.scale_view import explanation, plans_table, status_table
-from tidegate.shared.errors import DeadlinePassed, ServiceUnreachable
+from tidegate.shared.errors import DeadlinePassed
 from tidegate.shared.grpc_server import channel
 
 app = typer.Typer(
@@ -85,9 +85,9 @@ def _ask(address: str, question: Callable[[ScalerStub], Awaitable[Any]]) -> Any:
             return await question(ScalerStub(connection))
 
     try:
-        return output.run(ask(), address)
-    except (ServiceUnreachable, DeadlinePassed):
-        raise ServiceUnreachable(f"no scaler answers at {address}: is it running? (--scaler)") from None
+        return output.run(ask(), address, "scaler", "--scaler")
+    except DeadlinePassed:  # it has nothing to compute: one that is late is not there
+        raise output.silent(address, "scaler", "--scaler") from None
 
 
 def _print_json(message: Message) -> None:

@@ -40,16 +40,22 @@ def status_of(error: BaseException) -> grpc.StatusCode:
 _ERROR_OF: dict[grpc.StatusCode, type[errors.TidegateError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
     grpc.StatusCode.NOT_FOUND: errors.NotFound,
-    grpc.StatusCode.UNAVAILABLE: errors.ServiceUnreachable,
+    grpc.StatusCode.UNAVAILABLE: errors.NotReady,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlinePassed,
     grpc.StatusCode.UNIMPLEMENTED: errors.NotSupported,
     grpc.StatusCode.FAILED_PRECONDITION: errors.NoData,
 }
 
 
+# How grpc's own UNAVAILABLE begins where nobody was reached, by which it differs from one that a service answers.
+_NOBODY_REACHED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
+
+
 def error_of(error: grpc.aio.AioRpcError, peer: str) -> errors.TidegateError:
     """Our error for what a call to `peer` came back with, so that a command ends in one sentence."""
     status, details = error.code(), error.details() or "no details"
+    if status is grpc.StatusCode.UNAVAILABLE and details.startswith(_NOBODY_REACHED):
+        return errors.ServiceUnreachable(f"nobody answers at {peer}: is it running?")
     if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return errors.Overloaded(f"{peer}: {details}", pushback_s=_pushback_s(dict(error.trailing_metadata() or ())))
     return _ERROR_OF.get(status, errors.TidegateError)(f"{peer}: {status.name}: {details}")

@@ -69,6 +69,21 @@ def test_a_peers_overload_is_ours_with_its_pushback(trailers: tuple[tuple[str, s
     assert (str(error), error.pushback_s) == ("127.0.0.1:1: full", pushback_s)
 
 
+@pytest.mark.parametrize(
+    ("details", "cls", "said"),
+    [
+        ("failed to connect to all addresses; last error: …", errors.ServiceUnreachable, "nobody answers at h:1"),
+        ("errors resolving h:1: …", errors.ServiceUnreachable, "nobody answers at h:1"),
+        ("no backend is healthy", errors.NotReady, "h:1: UNAVAILABLE: no backend is healthy"),
+    ],
+)
+def test_a_service_that_says_unavailable_is_there(details: str, cls: type[errors.TidegateError], said: str) -> None:
+    empty = grpc.aio.Metadata()
+    error = error_of(grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, empty, empty, details), "h:1")
+    assert type(error) is cls
+    assert said in str(error)
+
+
 @pytest.mark.parametrize("sign", ["m", "ä", "潮"])
 def test_details_that_quote_a_huge_name_are_cut_and_short_ones_are_not(sign: str) -> None:
     assert details_of(sign * 100) == sign * 100
