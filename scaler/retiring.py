@@ -54,12 +54,22 @@ class Retiring:
             acknowledged = await self._routers.drain(address)
             if not acknowledged and not must:
                 _log.warning("replica kept: a router did not acknowledge its drain", pool=pool, replica=id_)
-                await self._routers.resume(address)
-                fleet.keep(id_)
+                await self._keep(fleet, id_, address)
                 return
             await self._wait_until_idle(pool, id_, address)
-        await self._executor.stop(pool, id_)
+        try:
+            await self._executor.stop(pool, id_)
+        except Exception as error:  # of whatever executor: one that stays "stopping" would never be tried again
+            _log.error("replica kept: it can't be stopped", pool=pool, replica=id_, why=repr(error))
+            await self._keep(fleet, id_, address)
+            return
         _log.info("replica stopped", pool=pool, replica=id_)
+
+    async def _keep(self, fleet: Fleet, id_: str, address: str | None) -> None:
+        """Let it serve on, to be chosen again, or not, in the next tick."""
+        if address is not None:
+            await self._routers.resume(address)
+        fleet.keep(id_)
 
     async def _wait_until_idle(self, pool: str, id_: str, address: str) -> None:
         try:
