@@ -3,7 +3,7 @@
 #   make demo    the main job: real models, a forecast, replicas started before the spike (TRACE=FILE.csv: your own)
 #   make test    every test
 #   make check   style, types, import contracts, generated stubs
-#   make check-native   the data plane's own tests under AddressSanitizer + UBSan and under ThreadSanitizer
+#   make check-native   the C++ data plane: its tests plain, under ASan + UBSan and under TSan; its Python bindings
 #   make fuzz    each of the data plane's fuzz harnesses for FUZZ_S seconds (600), from the committed corpus
 #   make proto   regenerate protos/*_pb2*
 #   make bench   the benchmarks (minutes; results are printed and recorded in benchmarks/results)
@@ -17,10 +17,7 @@ STAMP := $(VENV)/.set-up
 
 setup: $(STAMP)
 
-# What the extension is built from: a change builds it again.
-NATIVE := $(wildcard dataplane/CMakeLists.txt dataplane/engine/* dataplane/grpc/* dataplane/proxy/* dataplane/bindings/*)
-
-$(STAMP): pyproject.toml constraints.txt $(NATIVE)
+$(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Tidegate needs Python 3.11 or newer; {sys.executable} is {v.major}.{v.minor}. Say which with: make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
@@ -40,17 +37,28 @@ check: setup
 		&& for file in "$$generated"/protos/*; do diff -u "protos/$$(basename "$$file")" "$$file" \
 		|| { echo "protos/$$(basename "$$file") is not what its .proto makes: run 'make proto'" >&2; exit 1; }; done
 
-# The data plane's tests never load Python; each sanitizer has a build of its own (Debian: libnghttp2-dev doctest-dev).
-check-native:
-	@for sanitizer in address,undefined thread; do \
-		cmake -S dataplane -B build/native-$$sanitizer -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' \
-			-DTIDEGATE_SANITIZE=$$sanitizer >/dev/null \
-		&& cmake --build build/native-$$sanitizer -j2 \
-		&& ctest --test-dir build/native-$$sanitizer --output-on-failure || exit 1; \
-	done
+# The data plane stands by itself: only these two targets need what they install and build.
+NATIVE_NEEDS = sh dataplane/needs.sh g++ cmake pkg-config libnghttp2-dev zlib1g-dev
+PYTHON_HEADERS = $(shell $(BIN)/python -c 'import pathlib, sysconfig; \
+	print("" if pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() else "python3-dev")')
+NATIVE_TESTS = cmake -S dataplane -B build/$(1) $(2) >/dev/null && cmake --build build/$(1) -j2 \
+	&& ctest --test-dir build/$(1) --output-on-failure
+SANITIZED = -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' -DTIDEGATE_SANITIZE
+MEMORY := address,undefined
+
+check-native: setup
+	$(NATIVE_NEEDS) doctest-dev $(PYTHON_HEADERS)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt nanobind
+	$(call NATIVE_TESTS,native,-DTIDEGATE_PYTHON=ON -DPython_EXECUTABLE='$(CURDIR)/$(BIN)/python')
+	cmake --install build/native --prefix build/native/python >/dev/null
+	PYTHONPATH=build/native/python $(BIN)/pytest --override-ini pythonpath= --import-mode=prepend dataplane/tests/python
+	$(call NATIVE_TESTS,native-memory,$(SANITIZED)=$(MEMORY))
+	$(call NATIVE_TESTS,native-thread,$(SANITIZED)=thread)
 
 FUZZ_S ?= 600
 fuzz:
+	$(NATIVE_NEEDS) clang
+	@sh dataplane/needs.sh libclang-rt-$$(clang -dumpversion | cut -d. -f1)-dev  # libFuzzer
 	cmake -S dataplane -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' \
 		-DTIDEGATE_TESTS=OFF -DTIDEGATE_FUZZ=ON -DTIDEGATE_SANITIZE=address,undefined,fuzzer-no-link >/dev/null
 	cmake --build build/fuzz -j2

@@ -15,12 +15,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import describe, record
-from protos import inference_pb2 as pb
+from benchmarks.recording import record
 from protos import inference_pb2_grpc as rpc
 from tests.support import models
 from tests.support.processes import free_address, started, wait_until_serving
+from tidegate.client.infer import request_of
+from tidegate.client.results import latency_quantiles
 from tidegate.shared.grpc_server import channel
+from tidegate.shared.machine import describe
 
 ROUNDS = 5
 ROUND_S = 4.0
@@ -31,8 +33,7 @@ COLUMNS = 64  # floats per row: a 256-byte message
 async def _closed_loop(address: str, concurrency: int) -> list[float]:
     """Latencies (s) of all requests that `concurrency` callers, each waiting for its answer, made in ROUND_S."""
     row = np.arange(COLUMNS, dtype=np.float32)
-    request = pb.ModelInferRequest(model_name="identity", raw_input_contents=[row.tobytes()])
-    request.inputs.add(name="x", datatype="FP32", shape=[1, COLUMNS])
+    request = request_of("identity", {"x": row[np.newaxis]})
     latencies: list[float] = []
 
     async def caller(stub: rpc.GRPCInferenceServiceStub, until: float) -> None:
@@ -52,8 +53,8 @@ async def _closed_loop(address: str, concurrency: int) -> list[float]:
 
 def _round(arguments: tuple[str, int]) -> dict[str, float]:
     latencies = asyncio.run(_closed_loop(*arguments))
-    p50, p99 = np.quantile(latencies, (0.5, 0.99))
-    return {"rps": len(latencies) / ROUND_S, "p50_s": float(p50), "p99_s": float(p99)}
+    p50, _, p99, _ = latency_quantiles(np.array(latencies))
+    return {"rps": len(latencies) / ROUND_S, "p50_s": p50, "p99_s": p99}
 
 
 def _measure(server: str, router: str) -> list[dict[str, object]]:
@@ -77,7 +78,7 @@ def main() -> None:
     """Run the benchmark, print its table and record it."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder)
-        models.write_identity(home / "models", "identity", COLUMNS)
+        models.write_model(home / "models", "identity", models.identity(dims=("batch", COLUMNS)))
         server, router, log = free_address(), free_address(), home / "log"
         arguments = ["model-server", "--listen", server, "--models", str(home / "models"), "--device", "cpu"]
         wait_until_serving(server, stack.enter_context(started(arguments, log)), log)

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.combine import Weights, weigh
+from forecaster.combine import Weights, combine, weigh
 from forecaster.members import FittedMember, IntArray, Member
-from forecaster.quantiles import FEW, Spread, spread_of, upper_quantile
+from forecaster.quantiles import FEW, Spread, spread_of
 from forecaster.registry import SEASONAL_NAIVE
-from forecaster.smoothing import ewma
+from forecaster.smoothing import ewma, robust_scale
 from forecaster.transform import Scale
 from tidegate.shared.values import FloatArray, Skill
-
-__all__ = ["Calibration", "calibrate", "upper_quantile"]
 
 FOLDS = 3
 ORIGINS = 512
@@ -35,6 +33,7 @@ class Calibration:
     """What the folds taught. The loss arrays have shape (horizon,): mean absolute error at each step ahead."""
 
     weights: Weights
+    tolerance: float
     spread: Spread
     origins: int
     loss: FloatArray
@@ -48,7 +47,7 @@ class Calibration:
             return Skill()
         steps = min(steps, len(self.loss))
         loss, naive, last = (float(x[:steps].mean()) for x in (self.loss, self.naive_loss, self.last_loss))
-        return Skill(self.origins, _gain(loss, naive), _gain(loss, last), float(self.covered[:steps].mean()))
+        return Skill(self.origins, gain(loss, naive), gain(loss, last), float(self.covered[:steps].mean()))
 
 
 def calibrate(
@@ -91,16 +90,30 @@ def _judge(
     ages = (origins[-1] - origins if len(origins) else origins).astype(float)
     half_life = max(1.0, float(ages.max(initial=1.0)) / 3)
     weights = weigh(actual - scale.back(medians), ages, half_life)
-    combined = np.einsum("mh,moh->oh", weights.at(horizon), medians)
+    tolerance = _usual_error(targets, medians, weights)
+    combined = combine(medians, weights.at(horizon), tolerance)
     residuals = targets - combined
     last = scale.back(ewma(values, 0.01)[origins])[:, None]
     known = np.isfinite(actual)
-    losses = [
-        _mean_by_step(np.abs(actual - reference), known)
-        for reference in (scale.back(combined), scale.back(medians[names.index(SEASONAL_NAIVE)]), last)
-    ]
-    judged = int(known.any(axis=1).sum())
-    return Calibration(weights, spread_of(residuals[::-1]), judged, *losses, _coverage(residuals))
+    naive = scale.back(medians[names.index(SEASONAL_NAIVE)])
+    return Calibration(
+        weights=weights,
+        tolerance=tolerance,
+        spread=spread_of(residuals[::-1]),
+        origins=int(known.any(axis=1).sum()),
+        loss=_mean_by_step(np.abs(actual - scale.back(combined)), known),
+        naive_loss=_mean_by_step(np.abs(actual - naive), known),
+        last_loss=_mean_by_step(np.abs(actual - last), known),
+        covered=_coverage(residuals),
+    )
+
+
+def _usual_error(targets: FloatArray, medians: FloatArray, weights: Weights) -> float:
+    """How far a member may lie from the others: the usual error of their mean; unlimited while that is not known."""
+    if not len(targets):
+        return np.inf
+    left = targets - combine(medians, weights.at(targets.shape[1]), np.inf)
+    return robust_scale(left) if np.isfinite(left).any() else np.inf
 
 
 def _coverage(residuals: FloatArray) -> FloatArray:
@@ -160,8 +173,8 @@ def _mean_by_step(table: FloatArray, known: FloatArray) -> FloatArray:
     return np.asarray(means)
 
 
-def _gain(loss: float, reference: float) -> float:
-    """1 - loss / reference; two perfect ones are equal."""
+def gain(loss: float, reference: float) -> float:
+    """Skill: 1 - loss / reference. Against a reference without loss, 0 for one that has none either, else -1."""
     if reference > 1e-12:
         return 1.0 - loss / reference
     return 0.0 if loss <= 1e-12 else -1.0

@@ -34,6 +34,21 @@ class Weights:
         return self.by_bucket[:, np.minimum(bucket, len(self.edges) - 1)]
 
 
+def combine(medians: FloatArray, weights: FloatArray, tolerance: float) -> FloatArray:
+    """One path from the members', shape (origins, horizon), on the modelled scale.
+
+    The weighted mean, with members further than `tolerance` from the weighted median pulled in to it: a member that
+    repeats a broken day, or explodes, is outvoted and not averaged. `medians` (members, origins, horizon), `weights`
+    (members, horizon).
+    """
+    order = np.argsort(medians, axis=0)
+    ranked = np.take_along_axis(medians, order, axis=0)
+    shares = np.cumsum(np.take_along_axis(np.broadcast_to(weights[:, None, :], medians.shape), order, axis=0), axis=0)
+    middle = np.take_along_axis(ranked, np.argmax(shares >= 0.5 - 1e-9, axis=0)[None], axis=0)
+    pulled = np.clip(medians, middle - tolerance, middle + tolerance)
+    return np.asarray(np.einsum("mh,moh->oh", weights, pulled))
+
+
 def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights:
     """Weights from the members' past errors (actual minus median).
 
@@ -47,7 +62,7 @@ def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights
     first = 0
     for bucket, last in enumerate(edges):
         for member in range(members):
-            losses[member, bucket] = pinball(errors_rps[member, :, first:last], recency)
+            losses[member, bucket] = member_loss(errors_rps[member, :, first:last], recency)
         first = last
     known = np.isfinite(losses)
     floor = 1e-9 + 1e-3 * (np.nanmax(losses) if known.any() else 1.0)
@@ -56,7 +71,7 @@ def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights
     return Weights(edges, powers / powers.sum(axis=0), mean)
 
 
-def pinball(errors: FloatArray, recency: FloatArray) -> float:
+def member_loss(errors: FloatArray, recency: FloatArray) -> float:
     """Mean pinball loss over LEVELS of errors (origins, steps) around their own quantiles; NaN with none.
 
     At the middle the error itself counts, bias included; above it the spread around the member's own quantile.

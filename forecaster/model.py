@@ -14,15 +14,20 @@ import numpy as np
 
 from forecaster import calibration, seasons
 from forecaster.calibration import Calibration
-from forecaster.members import FittedMember, Member
+from forecaster.combine import combine
+from forecaster.members import FittedMember, Member, seasonal_naive
+from forecaster.quantiles import upper_quantile
 from forecaster.registry import FAST, SLOW
-from forecaster.series import regrid_paths
+from forecaster.series import check_step, regrid_paths
 from forecaster.transform import Scale, scale_for
 from tidegate.shared.errors import InvalidRequest, NoData
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
 
 MAX_POINTS = 30_240
 """Points that are learned from, the latest: three weeks of minutes."""
+
+MAX_HORIZON_STEPS = 100_000
+"""Steps ahead that are answered at most, over a day of seconds: each has some hundred sample paths in memory."""
 
 DEFAULT_HORIZON_STEPS = 60
 """Steps ahead that are calibrated unless asked otherwise."""
@@ -98,13 +103,15 @@ class FittedModel:
         """
         window_s = window_s or horizon_s
         _check(horizon_s, quantiles, window_s)
+        step = step_s or self.step_s
+        check_step(step)
+        _count_steps(horizon_s, step)
         steps, window = self._steps(horizon_s), self._steps(window_s)
         median = self._median(max(steps, window))
         spread = self.calibration.spread
         sampled = median + spread.reach(len(median))
         values = self.scale.back(median[:steps] + spread.offsets(quantiles, steps))
         rates = self.scale.back(sampled[:, :steps])
-        step = step_s or self.step_s
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
             values = np.quantile(rates, quantiles, axis=0)
@@ -122,6 +129,12 @@ class FittedModel:
             history_s=len(self.values) * self.step_s,
             seasons_s=self.seasons_s,
         )
+
+    def references(self, steps: int) -> tuple[FloatArray, float]:
+        """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""
+        last = self.values[np.isfinite(self.values)][-1:]
+        naive = seasonal_naive.fit(self.values, self.periods, steps).season_at(self.values, len(self.values) - 1, steps)
+        return self.scale.back(naive), float(self.scale.back(last)[0])
 
     def explain(self, horizon_s: float) -> Explanation:
         """Components of the mean median over the horizon, and how the members stand. Raises InvalidRequest."""
@@ -153,15 +166,15 @@ class FittedModel:
 
     def _median(self, steps: int) -> FloatArray:
         origin = np.array([len(self.values) - 1])
-        paths = np.array([member.predict(self.values, origin, steps)[0] for member in self.members.values()])
-        return np.einsum("mh,mh->h", self.calibration.weights.at(steps), paths)
+        paths = np.array([member.predict(self.values, origin, steps) for member in self.members.values()])
+        return combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
 
     def _window_max(self, sampled: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
-        highest = calibration.upper_quantile(sampled.max(axis=1), quantiles, len(sampled))
+        highest = upper_quantile(sampled.max(axis=1), quantiles, len(sampled))
         return np.maximum.accumulate(self.scale.back(highest))
 
     def _steps(self, length_s: float) -> int:
-        return max(1, int(np.ceil(length_s / self.step_s - 1e-9)))
+        return _count_steps(length_s, self.step_s)
 
 
 def fit(series: DemandSeries, *, horizon_s: float | None = None, slow: bool = False) -> FittedModel:
@@ -172,7 +185,7 @@ def fit(series: DemandSeries, *, horizon_s: float | None = None, slow: bool = Fa
     """
     rates = _trimmed(series)
     start_s = series.end_s - series.step_s * len(rates)
-    scale = scale_for(rates, series.step_s)
+    scale = scale_for(rates)
     values = scale.forward(rates)
     periods = seasons.find(values, series.step_s)
     wanted = DEFAULT_HORIZON_STEPS if horizon_s is None else max(1, int(np.ceil(horizon_s / series.step_s)))
@@ -196,6 +209,12 @@ def _trimmed(series: DemandSeries) -> FloatArray:
     if len(known) == 0:
         raise NoData(f"model {series.model!r} has no observed demand yet: its history holds {len(rates)} empty steps")
     return rates[known[0] :]
+
+
+def _count_steps(length_s: float, step_s: float) -> int:
+    if length_s > MAX_HORIZON_STEPS * step_s:
+        raise InvalidRequest(f"{length_s:g} s ahead is over {MAX_HORIZON_STEPS} steps of {step_s:g} s: ask for less")
+    return max(1, int(np.ceil(length_s / step_s - 1e-9)))
 
 
 def _check(horizon_s: float, quantiles: tuple[float, ...], window_s: float) -> None:

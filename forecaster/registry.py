@@ -1,6 +1,6 @@
 """The members that are combined: fast ones at every refit, slow ones on a cadence of their own. PURE."""
 
-from forecaster.members import Member, ets, harmonic, mstl, profile, seasonal_naive
+from forecaster.members import Member, ets, harmonic, level, mstl, profile, seasonal_naive
 
 SEASONAL_NAIVE = "seasonal-naive"
 
@@ -8,8 +8,9 @@ FAST: tuple[Member, ...] = (
     Member(SEASONAL_NAIVE, seasonal_naive.fit),
     Member("profile", profile.fit),
     Member("harmonic", harmonic.fit),
+    Member("level", level.fit),
 )
 SLOW: tuple[Member, ...] = (
-    Member("ets", ets.fit, slow=True),
-    Member("mstl", mstl.fit, slow=True),
+    Member("ets", ets.fit),
+    Member("mstl", mstl.fit),
 )

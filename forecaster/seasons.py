@@ -24,8 +24,14 @@ FIRST_GAIN = 0.05
 NEXT_GAIN = 0.02
 """Share that any further season must take away from what the seasons before it leave."""
 
-AS_GOOD = 0.9
+AS_GOOD = 0.75
 """The shortest candidate with this share of the best gain is taken: its multiples gain about as much."""
+
+SLACK = 0.02
+"""Lengths within this share of each other are one season."""
+
+MAX_SLACK = 8
+HARMONICS = 6
 
 HALF_LIFE_CYCLES = 4.0
 
@@ -48,6 +54,8 @@ def find(values: FloatArray, step_s: float) -> tuple[int, ...]:
         if best < needed:
             break
         period = min(period for period, gain in gains.items() if gain >= AS_GOOD * best)
+        if period * step_s not in CALENDAR_S:
+            period = _measured(rest, period)
         found.append(period)
         rest = rest - _before(rest, period)
         rest[:period] = np.nan  # no profile yet: what stays there is the season itself
@@ -60,7 +68,7 @@ def _candidates(values: FloatArray, step_s: float) -> list[int]:
     calendar = [round(season / step_s) for season in CALENDAR_S if season % step_s == 0]
     known = [period for period in calendar if 4 <= period <= longest]
     for peak in _peaks(values, longest):
-        if all(abs(peak - period) > max(1, 0.02 * period) for period in known):
+        if all(abs(peak - period) > max(1, SLACK * period) for period in known):
             known.append(peak)
     return known
 
@@ -84,7 +92,35 @@ def _peaks(values: FloatArray, longest: int) -> list[int]:
     low = np.flatnonzero(correlation < 0.5 * correlation[tops].max()) if len(tops) else np.array([], dtype=int)
     tops = tops[(tops >= 4) & (tops > (low[0] if len(low) else longest))]
     highest = tops[np.argsort(correlation[tops])[::-1][:MAX_PEAKS]]
-    return [int(lag) for lag in highest]
+    return list(dict.fromkeys(_sharpened(correlation, int(lag)) for lag in highest))
+
+
+def _sharpened(correlation: FloatArray, lag: int) -> int:
+    """The lag near a peak whose multiples correlate best: noise moves a peak, its tenth multiple shows by how much."""
+    slack = max(2, round(SLACK * lag))
+    near = np.arange(max(2, lag - slack), min(lag + slack, len(correlation) - 1) + 1)
+    return int(max(near, key=lambda candidate: float(correlation[candidate::candidate].mean())))
+
+
+def _measured(rest: FloatArray, period: int) -> int:
+    """The period near this one whose first harmonics hold the most power: the sharpest ruler there is.
+
+    Quinn & Hannan, The Estimation and Tracking of Frequency, 2001: the error falls as length^-3/2.
+    """
+    slack = min(MAX_SLACK, max(2, round(SLACK * period)))
+    near = range(max(4, period - slack), period + slack + 1)
+    known = np.flatnonzero(np.isfinite(rest))
+    centred = rest[known] - rest[known].mean()
+
+    def power(candidate: int) -> float:
+        turn = np.exp(-2j * np.pi * (known % candidate) / candidate)
+        wave, total = np.ones_like(turn), 0.0
+        for _ in range(min(HARMONICS, candidate // 2)):
+            wave = wave * turn
+            total += float(abs(centred @ wave) ** 2)
+        return total
+
+    return max(near, key=power)
 
 
 def _line(filled: FloatArray) -> tuple[float, float]:
@@ -124,4 +160,4 @@ def _before(rest: FloatArray, period: int) -> FloatArray:
 
 def _is_another(period: int, found: list[int]) -> bool:
     """Not one of those found, nor within 2 % of one."""
-    return all(abs(period - other) > max(1, 0.02 * other) for other in found)
+    return all(abs(period - other) > max(1, SLACK * other) for other in found)

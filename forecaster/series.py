@@ -17,6 +17,9 @@ STEPS_S = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
 MAX_POINTS = 20_160
 """The finest of STEPS_S that needs no more points than this (two weeks of minutes) is modelled."""
 
+FINEST_STEP_S = 0.001
+"""The finest grid: an hour of a finer one would be more than memory holds, for nothing but noise."""
+
 HALF = 0.5
 """A coarse step is known when at least this share of it is."""
 
@@ -40,6 +43,12 @@ class SourceSeries:
     def end_s(self) -> float:
         """End of the last step."""
         return self.start_s + self.step_s * len(self.rate_rps)
+
+
+def check_step(step_s: float) -> None:
+    """Raises InvalidRequest for a step that no grid can have."""
+    if not FINEST_STEP_S <= step_s < np.inf:
+        raise InvalidRequest(f"step_s is {step_s:g}: it must be {FINEST_STEP_S:g} at least, or 0 for the series' own")
 
 
 def choose_step_s(span_s: float, coarsest_source_s: float) -> float:

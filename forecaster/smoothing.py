@@ -1,10 +1,14 @@
 """Means that skip gaps, vectorised. PURE."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import lfilter
 
 from tidegate.shared.values import FloatArray
+
+SETTLED = 40.0
+"""Half-lives after which an old value counts for nothing: 2^-40 is a millionth of a millionth."""
 
 
 def ewma(values: FloatArray, half_life: float) -> FloatArray:
@@ -23,14 +27,22 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
     return means[np.cumsum(known)]
 
 
+def ewma_at(values: FloatArray, half_life: float, places: NDArray[np.int64]) -> FloatArray:
+    """`ewma` at some places alone, shape (places,): what came SETTLED half-lives before the first is not looked at."""
+    known = np.flatnonzero(np.isfinite(values[: int(places.max()) + 1]))
+    before = int(np.searchsorted(known, places.min(), side="right")) - int(np.ceil(SETTLED * half_life)) - 1
+    start = int(known[before]) if before > 0 else 0
+    return ewma(values[start : int(places.max()) + 1], half_life)[places - start]
+
+
 def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: int) -> tuple[FloatArray, FloatArray]:
     """Exponentially weighted mean of each phase over the cycles up to and with each: (rows, period), and its weight.
 
     Row c, phase p holds cycles 0..c at that phase; NaN where the phase was never seen. `rows` may reach past the end.
     """
-    table = np.full(rows * period, np.nan)
-    table[: len(values)] = values
-    table = table.reshape(rows, period)
+    flat = np.full(rows * period, np.nan)
+    flat[: len(values)] = values
+    table = flat.reshape(rows, period)
     known = np.isfinite(table)
     keep = 0.5 ** (1.0 / half_life_cycles)
     weighed = lfilter([1.0], [1.0, -keep], np.where(known, table, 0.0), axis=0)

@@ -200,6 +200,28 @@ class BacktestResult(_message.Message):
     update_seconds: float
     def __init__(self, mase: _Optional[float] = ..., weighted_quantile_loss: _Optional[_Mapping[str, float]] = ..., coverage: _Optional[_Mapping[str, float]] = ..., skill: _Optional[_Union[Skill, _Mapping]] = ..., fit_seconds: _Optional[float] = ..., update_seconds: _Optional[float] = ...) -> None: ...
 
+class GetHistoryRequest(_message.Message):
+    __slots__ = ("model", "length_s", "step_s")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_S_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    length_s: float
+    step_s: float
+    def __init__(self, model: _Optional[str] = ..., length_s: _Optional[float] = ..., step_s: _Optional[float] = ...) -> None: ...
+
+class GetHistoryResponse(_message.Message):
+    __slots__ = ("model", "start_s", "step_s", "rate_rps")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    STEP_S_FIELD_NUMBER: _ClassVar[int]
+    RATE_RPS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    start_s: float
+    step_s: float
+    rate_rps: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., start_s: _Optional[float] = ..., step_s: _Optional[float] = ..., rate_rps: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class ListSeriesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

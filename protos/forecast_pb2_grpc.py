@@ -59,6 +59,11 @@ class ForecasterStub:
                 request_serializer=protos_dot_forecast__pb2.ListSeriesRequest.SerializeToString,
                 response_deserializer=protos_dot_forecast__pb2.ListSeriesResponse.FromString,
                 _registered_method=True)
+        self.GetHistory = channel.unary_unary(
+                '/tidegate.forecast.v1.Forecaster/GetHistory',
+                request_serializer=protos_dot_forecast__pb2.GetHistoryRequest.SerializeToString,
+                response_deserializer=protos_dot_forecast__pb2.GetHistoryResponse.FromString,
+                _registered_method=True)
 
 
 class ForecasterServicer:
@@ -98,6 +103,13 @@ class ForecasterServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHistory(self, request, context):
+        """The latest stretch of what was observed, summed over sources: what a forecast is drawn beside.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ForecasterServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +137,11 @@ def add_ForecasterServicer_to_server(servicer, server):
                     servicer.ListSeries,
                     request_deserializer=protos_dot_forecast__pb2.ListSeriesRequest.FromString,
                     response_serializer=protos_dot_forecast__pb2.ListSeriesResponse.SerializeToString,
+            ),
+            'GetHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHistory,
+                    request_deserializer=protos_dot_forecast__pb2.GetHistoryRequest.FromString,
+                    response_serializer=protos_dot_forecast__pb2.GetHistoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -262,6 +279,33 @@ class Forecaster:
             '/tidegate.forecast.v1.Forecaster/ListSeries',
             protos_dot_forecast__pb2.ListSeriesRequest.SerializeToString,
             protos_dot_forecast__pb2.ListSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.forecast.v1.Forecaster/GetHistory',
+            protos_dot_forecast__pb2.GetHistoryRequest.SerializeToString,
+            protos_dot_forecast__pb2.GetHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

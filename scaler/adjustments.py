@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
-from scaler.observation import Observation, PoolSpec
+from scaler.observation import Observation, PoolSpec, Wishes
 from scaler.risk import planning_rate
+from scaler.wording import figure
 from tidegate.shared.values import Mode
 
 Step = tuple[int, str]
@@ -19,7 +20,7 @@ def awake(wanted: int, observation: Observation) -> Step:
     """Never none while there is work, whatever the terms say."""
     demand, outstanding = observation.demand_rows_per_s or 0.0, observation.outstanding_rows or 0.0
     if wanted == 0 and (demand > 0.0 or outstanding > 0.0):
-        return 1, f"{demand:.3g} rows/s are offered and {outstanding:.3g} rows are outstanding"
+        return 1, f"{figure(demand)} rows/s are offered and {figure(outstanding)} rows are outstanding"
     return wanted, ""
 
 
@@ -38,10 +39,13 @@ def hold_down(wanted: int, spec: PoolSpec, observation: Observation, mode: Mode)
     if needed <= wanted:
         return wanted, ""
     reach = observation.window_s + observation.lead.seconds
-    return needed, f"the median path reaches {peak:.3g} rows/s within {reach:.3g} s: needed again before it pays"
+    return (
+        needed,
+        f"the median path reaches {figure(peak)} rows/s within {figure(reach)} s: needed again before it pays",
+    )
 
 
-def settle(wanted: int, recent: tuple[tuple[float, int], ...], observation: Observation, mode: Mode) -> Step:
+def settle(wanted: int, recent: Wishes, observation: Observation, mode: Mode) -> Step:
     """Not to let go for a moment: what was wanted within one lead is kept.
 
     Idling for as long as a start-up costs and then letting go is never worse than twice the best that could have been
@@ -53,7 +57,7 @@ def settle(wanted: int, recent: tuple[tuple[float, int], ...], observation: Obse
     kept = min(highest, observation.asked)
     if kept <= wanted:
         return wanted, ""
-    return kept, f"{kept} were wanted within the last {observation.lead.seconds:.3g} s, the price of a start-up"
+    return kept, f"{kept} were wanted within the last {figure(observation.lead.seconds)} s, the price of a start-up"
 
 
 def rate_limit(wanted: int, spec: PoolSpec, observation: Observation) -> Step:

@@ -8,7 +8,7 @@ import numpy as np
 from scaler.observation import PoolForecast
 from tidegate.shared.values import FloatArray, Forecast, Skill
 
-MOST_STEPS = 32
+MOST_STEPS = 16
 """Steps of the decision window at most: finer than that changes no decision and costs time."""
 
 
@@ -28,9 +28,13 @@ def pool_forecast(
     """The sum of demand · cost over the models, path by path, over [now, now + horizon); None without any forecast.
 
     Path k of two models starts from errors seen at the same time, so adding them path by path keeps their
-    correlation. A model that can't be forecast yet is held at its demand now.
+    correlation. A model without a forecast, or with one that ends before now, is held at its demand now.
     """
-    usable = {model: one for model, one in forecasts.items() if one.paths_rps.size}
+    usable = {
+        model: one
+        for model, one in forecasts.items()
+        if one.paths_rps.size and one.start_s + one.step_s * one.paths_rps.shape[1] > now_s
+    }
     if not usable:
         return None
     steps = max(1, math.ceil(horizon_s / step_s - 1e-9))

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from scaler.hpa import HpaSpec
 from tidegate.shared.values import FloatArray, Mode, Skill
 
+Wishes = tuple[tuple[float, int], ...]
+"""(when, replicas) that were wanted, oldest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
@@ -21,7 +24,7 @@ class PoolSpec:
     target_outstanding_rows: float | None = None
     """Outstanding rows per replica that the reactive term aims at; None: what half of `slo_wait_s` allows."""
     mode: Mode | None = None
-    miss_price: float = 10.0
+    miss_price: float = 2.0
     """Price of one late request in replica-seconds."""
     max_utilization: float = 0.9
     """Share of the measured capacity that is planned with."""

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scaler import adjustments, hpa, risk, trust
-from scaler.observation import Observation, PoolForecast, PoolSpec
+from scaler import adjustments, hpa, risk
+from scaler.observation import Observation, PoolForecast, PoolSpec, Wishes
+from scaler.trust import Trust, judge
+from scaler.wording import figure
 from tidegate.shared.values import QUANTILES, Adjustment, Mode, Plan, PlanInputs, Term
-
-Wishes = tuple[tuple[float, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What one pool's planner carries from tick to tick."""
 
-    trust: trust.Trust = field(default_factory=trust.Trust)
+    trust: Trust = field(default_factory=Trust)
     baseline: hpa.HpaMemory = field(default_factory=hpa.HpaMemory)
     wanted: Wishes = ()
     """(when, replicas) wanted within the last lead, falling: an earlier, smaller wish can't be the highest again."""
@@ -32,9 +32,9 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
     """The decision for this tick, and what to remember for the next."""
     forecast = observation.forecast
     if spec.mode is None:
-        judged = trust.judge(memory.trust, forecast.skill if forecast else None)
+        judged = judge(memory.trust, forecast.skill if forecast else None)
     else:
-        judged = trust.Trust(spec.mode, "set for the pool")
+        judged = Trust(spec.mode, "set for the pool")
     baseline, baseline_memory = _baseline_term(spec, observation, memory.baseline)
     terms = (_forecast_term(spec, observation), _reactive_term(spec, observation), baseline)
     held = _no_data(observation)
@@ -110,9 +110,7 @@ def _adjust(
     return wanted, tuple(made)
 
 
-def _remember(
-    wanted: tuple[tuple[float, int], ...], observation: Observation, now: int
-) -> tuple[tuple[float, int], ...]:
+def _remember(wanted: Wishes, observation: Observation, now: int) -> Wishes:
     since = observation.now_s - observation.lead.seconds
     return (*((at, count) for at, count in wanted if at > since and count > now), (observation.now_s, now))
 
@@ -122,14 +120,14 @@ def _forecast_term(spec: PoolSpec, observation: Observation) -> Term:
     if forecast is None:
         return Term("forecast", None, observation.forecast_note)
     window = _window(forecast, observation)
-    choice = risk.choose(spec, observation, window, forecast.step_s)
+    choice = risk.choose(spec, observation, forecast.paths_rows_per_s, forecast.step_s)
     peak = np.quantile(window.max(axis=1, initial=0.0), (0.5, 0.95))
     reason = (
-        f"peaks in {observation.window_s:.3g} s: {peak[0]:.3g} rows/s at 50 %, {peak[1]:.3g} at 95 %; "
-        f"{choice.replicas} carry {choice.carries:.1%} of them, {choice.late_rows:.3g} late rows expected"
+        f"peaks in {figure(observation.window_s)} s: {figure(peak[0])} rows/s at 50 %, {figure(peak[1])} at 95 %; "
+        f"{choice.replicas} carry {choice.carries:.1%} of them, {figure(choice.late_rows)} late rows expected"
     )
     if choice.replicas:
-        reason += f", {choice.one_less_late_rows:.3g} with one less"
+        reason += f", {figure(choice.one_less_late_rows)} with one less"
     return Term("forecast", choice.replicas, f"{reason}; {forecast.note}" if forecast.note else reason)
 
 
@@ -139,37 +137,51 @@ def _reactive_term(spec: PoolSpec, observation: Observation) -> Term:
     if outstanding is None:
         return Term("reactive", None, "no reading of outstanding work")
     rate = risk.planning_rate(spec, observation)
-    target = spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
+    target = _target_rows(spec, observation)
     if observation.ready == 0:
         work = outstanding > 0 or (demand or 0.0) > 0
-        reason = f"none ready, {outstanding:.3g} rows wait" if work else "none ready, nothing waits"
+        reason = f"none ready, {figure(outstanding)} rows wait" if work else "none ready, nothing waits"
         return Term("reactive", max(1, observation.asked) if work else 0, reason)
     ratio = outstanding / observation.ready / target
     wanted = hpa.proportional(observation.ready, observation.starting, ratio, spec.hpa.tolerance)
-    reason = f"{outstanding:.3g} rows outstanding on {observation.ready} ready, target {target:.3g} each"
+    reason = f"{figure(outstanding)} rows outstanding on {observation.ready} ready, target {figure(target)} each"
     if demand is not None:
         lead_s = max(observation.lead.seconds, spec.slo_wait_s)
         useful = math.ceil((demand + outstanding / lead_s) / rate - 1e-9)
         if wanted > max(useful, observation.asked):
-            reason += f", asks for {wanted}; {useful} serve {demand:.3g} rows/s and clear it within {lead_s:.3g} s"
+            reason += (
+                f", asks for {wanted}; {useful} serve {figure(demand)} rows/s and clear it within {figure(lead_s)} s"
+            )
             wanted = max(useful, observation.asked)
     return Term("reactive", wanted, reason)
 
 
 def _baseline_term(spec: PoolSpec, observation: Observation, memory: hpa.HpaMemory) -> tuple[Term, hpa.HpaMemory]:
-    """What the HPA would do here on utilisation: served work over what the ready replicas can do."""
+    """What the HPA would do here on utilisation and on outstanding work; of several metrics the largest wins.
+
+    Utilisation alone (served work over what the ready replicas can do) can't pass 1, however long the queue.
+    """
+    ratios = {}
     served, can = observation.served_rows_per_s, observation.ready * observation.capacity.rows_per_s
-    metric = served / can if served is not None and can > 0 else None
+    if served is not None and can > 0:
+        ratios["utilisation"] = served / can / spec.hpa.target
+    if observation.outstanding_rows is not None and observation.ready > 0:
+        ratios["outstanding work"] = observation.outstanding_rows / observation.ready / _target_rows(spec, observation)
     answer, reason, after = hpa.decide(
         spec.hpa,
         memory,
         observation.now_s,
         observation.ready,
         observation.starting,
-        metric,
+        ratios,
         (spec.min_replicas, spec.max_replicas),
     )
     return Term("hpa", answer, reason), after
+
+
+def _target_rows(spec: PoolSpec, observation: Observation) -> float:
+    """Outstanding rows that a replica should have: by Little's law, half of the wait that the SLO allows."""
+    return spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
 
 
 def _window(forecast: PoolForecast, observation: Observation) -> np.ndarray:

@@ -2,16 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class Status(StrEnum):
-    """A replica as the routers see it."""
-
-    STARTING = "starting"
-    READY = "ready"
-    UNHEALTHY = "unhealthy"
-    DRAINING = "draining"
+from tidegate.shared.values import BackendStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +13,7 @@ class BackendReading:
     address: str
     replica_id: str
     pool: str
-    status: Status
+    status: BackendStatus
     outstanding: int
     capacity_rows_per_s: Mapping[str, float] = field(default_factory=dict)
 
@@ -138,7 +130,7 @@ def _rates(model: str, new: RouterReading, old: RouterReading | None) -> tuple[f
     return arrived / span_s, max(0, succeeded) / span_s
 
 
-_RANK = (Status.UNHEALTHY, Status.STARTING, Status.READY, Status.DRAINING)
+_RANK = (BackendStatus.UNHEALTHY, BackendStatus.STARTING, BackendStatus.READY, BackendStatus.DRAINING)
 """Of two routers' views the later counts: ready for one is ready, and a drain anywhere is a drain."""
 
 

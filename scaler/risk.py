@@ -1,11 +1,18 @@
-"""Expected lateness of a number of replicas over the decision window. PURE.
+"""What one replica more is worth over the time ahead. PURE.
 
-A decision stands for one tick, so n replicas cost n · tick replica-seconds; against that stand the late rows of the
-whole window [now, now + lead + tick) that no later decision can avert: what is dropped now can't be back sooner, and
-what is asked for now helps from now + lead on. The number with the least sum wins (a newsvendor's choice: one more
-replica is worth its tick as long as it saves more than tick / price late rows on average over the sample paths).
+A replica is worth having when there is a time s, within the window and another start-up, such that paying for it until
+then (s replica-seconds) costs less than the late rows that it saves until then. The n-th replica's worth is
+
+    max over s of  price · (late rows until s with n - 1  -  late rows until s with n)  -  s
+
+on average over the forecast's sample paths. A replica that is there saves from now on; one that is asked for now saves
+from now + lead on, so its start-up is paid for in the same sum, and a replica that is kept isn't paid for twice. One
+more rule for replicas that aren't there: asking can wait for the next tick unless the rows that only this tick's
+asking saves, those in [lead, lead + tick), are worth that tick. (In a level load that is the newsvendor's rule: a
+replica must be needed for a share of the time of more than 1 / (price · its rows per second).)
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +23,13 @@ from tidegate.shared.values import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The cheapest number, what it is expected to cost, and the share of paths whose peak it carries."""
+    """The number whose last replica is worth having, and the late rows expected in the window with it and one less."""
 
     replicas: int
     late_rows: float
     one_less_late_rows: float
     carries: float
+    """Share of the paths whose highest demand in the window it carries: the quantile that is implied."""
 
 
 def planning_rate(spec: PoolSpec, observation: Observation) -> float:
@@ -31,17 +39,21 @@ def planning_rate(spec: PoolSpec, observation: Observation) -> float:
 
 
 def choose(spec: PoolSpec, observation: Observation, paths: FloatArray, step_s: float) -> Choice:
-    """The number of replicas (0 … max) of least expected cost; `paths` rows/s of the window, shape (paths, steps)."""
+    """The number of replicas (0 … max) to have; `paths` rows/s from now on, shape (paths, steps), over the window."""
     rate = planning_rate(spec, observation)
     backlog = observation.outstanding_rows or 0.0
     highest = (float(paths.max(initial=0.0)) + backlog / max(observation.tick_s, step_s)) / rate
-    most = min(spec.max_replicas, max(observation.asked, int(1.25 * highest) + 4))
+    most = min(spec.max_replicas, max(observation.asked, math.ceil(1.1 * highest) + 1))
     candidates = np.arange(most + 1)
     capacity = rate * available(candidates, observation, paths.shape[1], step_s)
     late = late_rows(paths, step_s, capacity, backlog, spec.slo_wait_s)
-    best = int(np.argmin(spec.miss_price * late + candidates * observation.tick_s))
-    carried = paths.max(axis=1, initial=0.0) <= best * rate
-    return Choice(best, float(late[best]), float(late[max(0, best - 1)]), float(carried.mean()))
+    saved = spec.miss_price * (late[:-1] - late[1:])
+    window = min(round(observation.window_s / step_s), paths.shape[1]) - 1
+    worth = (saved - step_s * np.arange(1, paths.shape[1] + 1)).max(axis=1) > 0.0
+    in_time = (candidates[1:] <= observation.asked) | (saved[:, window] >= observation.tick_s)
+    best = int(np.max(candidates[1:][worth & in_time], initial=0))
+    carried = paths[:, : window + 1].max(axis=1, initial=0.0) <= best * rate
+    return Choice(best, float(late[best, window]), float(late[max(0, best - 1), window]), float(carried.mean()))
 
 
 def available(candidates: np.ndarray, observation: Observation, steps: int, step_s: float) -> FloatArray:
@@ -61,24 +73,25 @@ def available(candidates: np.ndarray, observation: Observation, steps: int, step
 def late_rows(
     paths: FloatArray, step_s: float, capacity: FloatArray, backlog_rows: float, slo_wait_s: float
 ) -> FloatArray:
-    """Expected late rows over the paths, shape (candidates,); `capacity` rows/s has shape (candidates, steps).
+    """Mean late rows until the end of each step, shape (candidates, steps); `capacity` rows/s has that shape too.
 
-    A fluid queue that may hold what can be served within the SLO. What flows over is late, and so is what still waits
-    too long at the end. Counting the overflow rather than every row behind it keeps the figure falling with each
-    replica even when all is lost, so that a hopeless window never looks like a reason to give up. Arrivals inside
-    a step are random: P(wait > w) ≈ exp(-2 (1 - ρ)/ρ · C · w), the heavy-traffic limit for Poisson arrivals of equal
-    work (Kingman 1961), is late too; it is what makes small pools need more headroom than large ones.
+    A fluid queue that may hold what can be served within the SLO. What flows over is late, and so is what waits too
+    long at the end. Counting the overflow rather than every row behind it keeps the figure falling with each replica
+    even when all is lost, so that a hopeless window never looks like a reason to give up. Arrivals inside a step are
+    random: P(wait > w) ≈ exp(-2 (1 - ρ)/ρ · C · w), the heavy-traffic limit for Poisson arrivals of equal work (Kingman
+    1961), is late too; it is what makes small pools need more headroom than large ones.
     """
     waiting = np.full((capacity.shape[0], paths.shape[0]), backlog_rows)
-    late = np.zeros_like(waiting)
+    late = np.zeros(capacity.shape[0])
+    until = np.empty_like(capacity)
     for step in range(paths.shape[1]):
         rate, demand = capacity[:, step, None], paths[None, :, step]
-        room = np.maximum(slo_wait_s * rate, waiting)
+        allowed = slo_wait_s * rate
+        room = np.maximum(allowed, waiting)
         filled = waiting + (demand - rate) * step_s
-        late += np.maximum(0.0, filled - room)
-        waiting = np.clip(filled, 0.0, room)
         slack = np.maximum(0.0, rate - demand)
-        late += demand * step_s * np.exp(-2.0 * slack * slo_wait_s * rate / np.maximum(demand, 1e-9))
-    late += np.maximum(0.0, waiting - slo_wait_s * capacity[:, -1:])
-    mean: FloatArray = late.mean(axis=1)
-    return mean
+        unlucky = demand * step_s * np.exp(-2.0 * slack * allowed / np.maximum(demand, 1e-9))
+        late += (np.maximum(0.0, filled - room) + unlucky).mean(axis=1)
+        waiting = np.clip(filled, 0.0, room)
+        until[:, step] = late + np.maximum(0.0, waiting - allowed).mean(axis=1)
+    return until

@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from tidegate.shared.logging import LogLevel
-from tidegate.shared.settings import Address, Settings
+from tidegate.shared.settings import Address, Settings, Table
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class HpaSettings(BaseModel):
+class HpaSettings(Table):
     """The HPA that a pool is compared with, and that decides in mode `shadow`. Defaults are Kubernetes' own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     target_utilization: float = Field(default=0.8, gt=0, le=1)
     """Share of the ready replicas' capacity that it aims at."""
@@ -28,10 +25,8 @@ class HpaSettings(BaseModel):
     """It at most doubles, or adds 4, in this time."""
 
 
-class PoolSettings(BaseModel):
+class PoolSettings(Table):
     """One pool: one replica template, the models that its replicas serve, and how it may scale."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(min_length=1)
     """Name that its replicas register with at the routers."""
@@ -51,7 +46,7 @@ class PoolSettings(BaseModel):
     """Rows per second of one replica until it is measured."""
     prior_lead_s: Seconds = 120.0
     """Seconds from asked to ready until it is measured."""
-    miss_price: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    miss_price: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Price of one late request in replica-seconds: higher buys more head-room."""
     max_utilization: float = Field(default=0.9, gt=0, le=1)
     """Share of a replica's capacity that is planned with: a queue at 100 % never empties."""
@@ -79,10 +74,6 @@ class ScalerSettings(Settings):
 
     listen: Address = "127.0.0.1:8004"
     """Address of the Scaler service."""
-    metrics_listen: Address | None = None
-    """Address of the Prometheus metrics over HTTP; default: none."""
-    log_level: LogLevel = "info"
-    """Lowest level that is logged."""
     forecaster: Address = "127.0.0.1:8003"
     """Address of the forecaster."""
     routers: tuple[Address, ...] = Field(default=("127.0.0.1:8002",), min_length=1)
@@ -93,9 +84,9 @@ class ScalerSettings(Settings):
     """Plans older than this are forgotten."""
     executor: Literal["local", "dry-run"] = "local"
     """`local` starts and stops model server processes on this machine; `dry-run` only decides."""
-    replica_config: Path | None = None
+    config: Path | None = None
     """Config file that local replicas read their `[model_server]` settings from; default: environment only."""
-    replica_logs: Path | None = None
+    logs: Path | None = None
     """Directory for the local replicas' logs, one file each; default: the scaler's own stderr."""
     tick_s: Seconds = 5.0
     """Time from one decision to the next."""

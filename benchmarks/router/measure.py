@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import describe, record
+from benchmarks.recording import record
 from benchmarks.router.proxies import LOAD_CORE, Proxy, build, free_port, pinned, start_all, wait_until_listening
+from tidegate.shared.machine import describe
 
 PATH = "/inference.GRPCInferenceService/ModelInfer"
 CONNECTIONS, STREAMS = 4, 16

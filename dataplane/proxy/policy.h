@@ -62,7 +62,6 @@ struct RetrySettings {
 };
 
 struct TimeLimits {
-  double connect_s = 5;
   double first_message_s = 60;     // until the model is known
   double stream_idle_s = 3600;     // without a byte, either way
   double stall_s = 300;            // response bytes that the client does not take

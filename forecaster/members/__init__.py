@@ -37,4 +37,3 @@ class Member:
 
     name: str
     fit: Callable[[FloatArray, tuple[int, ...], int], FittedMember]
-    slow: bool = False

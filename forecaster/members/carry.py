@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.members import IntArray
-from forecaster.smoothing import ewma, robust_scale
+from forecaster.smoothing import ewma_at, robust_scale
 from tidegate.shared.values import FloatArray
 
 HORIZONS = 8
@@ -25,6 +25,9 @@ RIDGE = 0.02
 
 OUTLIER = 6.0
 """Targets are clipped at this many standard deviations, so that one broken day does not set the coefficients."""
+
+LAST = 0.01
+"""A half-life, in steps, so short that the mean is the last value known."""
 
 SHIFT = 4.0
 """A deviation over this many standard deviations that stays is a shift of level, which ordinary days did not teach."""
@@ -41,18 +44,18 @@ class Carry:
 
     def path(self, deviation: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
-        seen = features(deviation, self.half_lives)[origins]
+        seen = features(deviation, self.half_lives, origins)
         ahead = np.log(np.arange(1, horizon + 1))
         grid = np.log(self.horizons)
         weights = np.stack([np.interp(ahead, grid, column) for column in self.coefficients.T])
         usual = seen @ weights
-        shifted = _shift(deviation, self.scale)[origins, None]
+        shifted = _shift(deviation, self.scale, origins)[:, None]
         return (1.0 - shifted) * usual + shifted * seen[:, 1:2]
 
 
-def features(deviation: FloatArray, half_lives: tuple[float, ...]) -> FloatArray:
-    """The last value and the exponential means at each step, shape (n, 1 + half-lives); 0 before the first value."""
-    columns = [ewma(deviation, 0.01), *(ewma(deviation, half_life) for half_life in half_lives)]
+def features(deviation: FloatArray, half_lives: tuple[float, ...], places: IntArray) -> FloatArray:
+    """The last value and the exponential means at each place, shape (places, 1 + half-lives); 0 before any value."""
+    columns = [ewma_at(deviation, half_life, places) for half_life in (LAST, *half_lives)]
     return np.nan_to_num(np.stack(columns, axis=1), nan=0.0)
 
 
@@ -69,7 +72,7 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Carry:
     horizons = np.unique(np.round(np.geomspace(1, furthest, HORIZONS))).astype(np.int64)
     scale = robust_scale(deviation)
     targets = np.clip(deviation, -OUTLIER * scale, OUTLIER * scale)
-    seen = features(deviation, half_lives)
+    seen = features(deviation, half_lives, np.arange(len(deviation)))
     clipped = np.clip(seen, -OUTLIER * scale, OUTLIER * scale)
     rows = [_regress(clipped, targets, int(ahead)) for ahead in horizons]
     return Carry(half_lives, horizons.astype(float), np.array(rows), scale)
@@ -88,10 +91,10 @@ def _regress(seen: FloatArray, targets: FloatArray, ahead: int) -> FloatArray:
     return solved
 
 
-def _shift(deviation: FloatArray, scale: float) -> FloatArray:
-    """How surely the level has shifted, 0..1: a large deviation of one sign over several steps (0.75 after four)."""
+def _shift(deviation: FloatArray, scale: float, places: IntArray) -> FloatArray:
+    """How surely the level has shifted, 0..1: a large deviation of one sign over several steps (0.56 after four)."""
     if scale <= 0.0:
-        return (np.abs(np.nan_to_num(ewma(deviation, 2.0))) > 1e-9).astype(float)
+        return (np.abs(np.nan_to_num(ewma_at(deviation, 2.0, places))) > 1e-9).astype(float)
     z = deviation / scale
     flagged = np.where(np.isfinite(z), np.where(np.abs(z) > SHIFT, np.sign(z), 0.0), np.nan)
-    return np.nan_to_num(ewma(flagged, 2.0)) ** 2
+    return np.nan_to_num(ewma_at(flagged, 2.0, places)) ** 2

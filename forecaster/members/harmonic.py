@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members import IntArray, carry
+from forecaster.members import carry
+from forecaster.members.fixed_season import FixedSeason
+from forecaster.smoothing import robust_scale
 from tidegate.shared.values import FloatArray
 
 HARMONICS = (30, 14, 6)
@@ -22,34 +24,21 @@ SMOOTHNESS = 0.2
 """Penalty on the first harmonic (noise over signal, squared); the k-th has k^2 times as much."""
 
 
+BROKEN = 4.0
+"""A value further from the first fit than this many standard deviations enters the second one pulled in (Huber)."""
+
+
 @dataclass(frozen=True, slots=True)
-class Harmonic:
+class Harmonic(FixedSeason):
     """Coefficients over [1, cos, sin, …] of each season, and the carry of what they leave."""
 
     periods: tuple[int, ...]
     coefficients: FloatArray
     memory: carry.Carry
 
-    def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
-        """See FittedMember."""
-        season = self._season(len(values) + horizon)
-        path = self.memory.path(values - season[: len(values)], origins, horizon)
-        return season[origins[:, None] + np.arange(1, horizon + 1)] + path
-
-    def season_at(self, _values: FloatArray, origin: int, horizon: int) -> FloatArray:
-        """See FittedMember."""
-        return self._season(origin + 1 + horizon)[origin + 1 :]
-
-    def _season(self, length: int) -> FloatArray:
-        # Each season repeats itself exactly: one cycle is computed and tiled.
-        total = np.full(length, self.coefficients[0])
-        start = 1
-        for order, period in enumerate(self.periods):
-            waves = _waves(period, period, order)
-            cycle = waves @ self.coefficients[start : start + waves.shape[1]]
-            start += waves.shape[1]
-            total += np.resize(cycle, length)
-        return total
+    def season(self, length: int) -> FloatArray:
+        """See FixedSeason."""
+        return _season(self.periods, self.coefficients, length)
 
 
 def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Harmonic:
@@ -63,12 +52,27 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Harmonic:
         penalties.append(SMOOTHNESS * np.repeat(np.arange(1, waves.shape[1] // 2 + 1) ** 2, 2))
     design = np.hstack(blocks)[known]
     weights = _recency(len(values), periods)[known, None]
-    target = values[known]
-    gram = design.T @ (design * weights)
-    coefficients = np.linalg.solve(gram + np.diag(np.concatenate(penalties)), design.T @ (target * weights[:, 0]))
-    fitted = Harmonic(periods, coefficients, _NO_MEMORY)
-    deviation = values - fitted._season(len(values))
+    weighed = design * weights
+    gram = design.T @ weighed + np.diag(np.concatenate(penalties))
+    coefficients = np.linalg.solve(gram, weighed.T @ values[known]).astype(np.float64)
+    left = values[known] - design @ coefficients
+    limit = BROKEN * robust_scale(left)
+    pulled = values[known] - left + np.clip(left, -limit, limit)
+    coefficients = np.linalg.solve(gram, weighed.T @ pulled).astype(np.float64)
+    deviation = values - _season(periods, coefficients, len(values))
     return Harmonic(periods, coefficients, carry.fit(deviation, periods, horizon))
+
+
+def _season(periods: tuple[int, ...], coefficients: FloatArray, length: int) -> FloatArray:
+    # Each season repeats itself exactly: one cycle is computed and tiled.
+    total = np.full(length, coefficients[0])
+    start = 1
+    for order, period in enumerate(periods):
+        waves = _waves(period, period, order)
+        cycle = waves @ coefficients[start : start + waves.shape[1]]
+        start += waves.shape[1]
+        total += np.resize(cycle, length)
+    return total
 
 
 def _recency(length: int, periods: tuple[int, ...]) -> FloatArray:
@@ -83,6 +87,3 @@ def _waves(length: int, period: int, order: int) -> FloatArray:
     waves = np.empty((len(angles), 2 * count))
     waves[:, 0::2], waves[:, 1::2] = np.cos(angles), np.sin(angles)
     return np.resize(waves, (length, 2 * count))
-
-
-_NO_MEMORY = carry.Carry((2.0,), np.array([1.0]), np.zeros((1, 2)), 0.0)

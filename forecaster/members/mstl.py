@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members import IntArray, carry
+from forecaster.members import carry
+from forecaster.members.fixed_season import FixedSeason
 from forecaster.smoothing import fill_gaps
 from tidegate.shared.values import FloatArray
 
@@ -19,23 +20,14 @@ MAX_CYCLES = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Mstl:
+class Mstl(FixedSeason):
     """One cycle of each season, placed by absolute phase, and the carry of what they leave."""
 
     cycles: tuple[FloatArray, ...]
     memory: carry.Carry
 
-    def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
-        """See FittedMember."""
-        season = self._season(len(values) + horizon)
-        path = self.memory.path(values - season[: len(values)], origins, horizon)
-        return season[origins[:, None] + np.arange(1, horizon + 1)] + path
-
-    def season_at(self, _values: FloatArray, origin: int, horizon: int) -> FloatArray:
-        """See FittedMember."""
-        return self._season(origin + 1 + horizon)[origin + 1 :]
-
-    def _season(self, length: int) -> FloatArray:
+    def season(self, length: int) -> FloatArray:
+        """See FixedSeason."""
         total = np.zeros(length)
         for cycle in self.cycles:
             total += np.resize(cycle, length)

@@ -24,13 +24,18 @@ SURE = 2.0
 """A phase differs from its neighbourhood for sure from this many standard errors on."""
 
 
+BROKEN = 4.0
+"""A value further from what the cycles before say than this many standard deviations enters the profile pulled in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One season's running profile."""
+    """One season's running profile. `noise` is between neighbouring steps; `limit` is how far a value may surprise."""
 
     period: int
     half_life_cycles: float
-    noise: float
+    noise: float = 0.0
+    limit: float = 0.0
 
     @property
     def reach(self) -> int:
@@ -40,7 +45,7 @@ class Pattern:
     def running(self, values: FloatArray, length: int) -> FloatArray:
         """What the cycles before say for each step 0..length-1; 0 in the first cycle, which has none before."""
         rows = -(-length // self.period)
-        means, weights = cycle_means(values[:length], self.period, self.half_life_cycles, rows)
+        means, weights = cycle_means(self._without_broken(values, rows), self.period, self.half_life_cycles, rows)
         seen = np.isfinite(means)
         counts = np.maximum(seen.sum(axis=1, keepdims=True), 1)
         usual = np.where(seen, means, 0.0).sum(axis=1, keepdims=True) / counts
@@ -53,6 +58,18 @@ class Pattern:
         ahead = np.arange(1, horizon + 1)
         back = np.maximum(0, -(-(ahead - self.reach) // self.period)) * self.period
         return running[np.maximum(origins[:, None] + ahead - back, 0)]
+
+    def _without_broken(self, values: FloatArray, rows: int) -> FloatArray:
+        """The values with those pulled in that no cycle before announced: one broken day is not tomorrow's season.
+
+        A new spike is learned all the same: at its second coming the first has already moved what is expected.
+        """
+        if self.limit <= 0.0:
+            return values
+        means, _ = cycle_means(values, self.period, self.half_life_cycles, rows)
+        expected = np.vstack((np.full((1, self.period), np.nan), means[:-1])).ravel()[: len(values)]
+        pulled = expected + np.clip(values - expected, -self.limit, self.limit)
+        return np.where(np.isfinite(expected), pulled, values)
 
     def _shrunk(self, profile: FloatArray, weights: FloatArray) -> FloatArray:
         width = _width(self.period)
@@ -126,11 +143,11 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Profile:
 
 
 def _try(rest: FloatArray, period: int, half_life_cycles: float) -> tuple[Pattern, float]:
-    raw = Pattern(period, half_life_cycles, 0.0)
+    raw = Pattern(period, half_life_cycles)
     left = (rest - raw.running(rest, len(rest)))[period:]
     # Noise between neighbours, not the level's wandering: differences of adjacent steps carry it twice.
     noise = robust_scale(np.diff(left)) / np.sqrt(2.0) if len(left) > 1 else 0.0
-    pattern = Pattern(period, half_life_cycles, noise)
+    pattern = Pattern(period, half_life_cycles, noise, BROKEN * robust_scale(left))
     left = (rest - pattern.running(rest, len(rest)))[period:]
     loss = float(np.nanmean(np.abs(left))) if np.isfinite(left).any() else np.inf
     return pattern, loss

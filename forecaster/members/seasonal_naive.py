@@ -36,9 +36,9 @@ def fit(_values: FloatArray, periods: tuple[int, ...], _horizon: int) -> Seasona
 
 def _fill_from_last_cycle(values: FloatArray, period: int) -> FloatArray:
     rows = -(-len(values) // period)
-    table = np.full(rows * period, np.nan)
-    table[: len(values)] = values
-    table = table.reshape(rows, period)
+    padded = np.full(rows * period, np.nan)
+    padded[: len(values)] = values
+    table = padded.reshape(rows, period)
     known = np.isfinite(table)
     last = np.maximum.accumulate(np.where(known, np.arange(rows)[:, None], -1), axis=0)
     filled = np.where(last >= 0, np.take_along_axis(table, np.maximum(last, 0), axis=0), np.nan)

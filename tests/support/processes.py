@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-TIDEGATE = (sys.executable, "-m", "tidegate.cli")
+from tidegate.shared.child_processes import TIDEGATE
 
 
 def free_address() -> str:
@@ -21,6 +20,11 @@ def free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def blocking_channel(address: str) -> grpc.Channel:
+    """A channel for tests without an event loop, with no proxy from the environment in between."""
+    return grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),))
 
 
 @contextlib.contextmanager
@@ -47,7 +51,7 @@ def started(
 def wait_until_serving(address: str, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 60.0) -> None:
     """Return when grpc.health says SERVING; fail with the process's log when it ends or takes too long."""
     deadline = time.monotonic() + timeout_s
-    with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
+    with blocking_channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         while time.monotonic() < deadline:
             if process.poll() is not None:

@@ -12,6 +12,7 @@ app = typer.Typer(
     name="tidegate",
     help="gRPC model serving that has its capacity there before the traffic is.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 _SERVICES: tuple[tuple[Callable[..., None], str], ...] = (
@@ -42,3 +43,6 @@ def main() -> None:
     except TidegateError as error:
         print(f"tidegate: {error}", file=sys.stderr)  # noqa: T201 - the last word to a person, not a log line
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)
+    except ModuleNotFoundError as error:
+        print(f"tidegate: {error.name} is not installed: pip install 'tidegate[all]'", file=sys.stderr)  # noqa: T201 - as above
+        sys.exit(1)

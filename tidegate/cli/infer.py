@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import output
-from tidegate.client.infer import InferClient, ModelInfo
+from tidegate.client.infer import InferClient
 from tidegate.client.inputs import as_lists, parse_inputs
-from tidegate.client.tensors import Array
+from tidegate.client.tensors import ModelInfo
 from tidegate.shared.errors import InvalidTensor
+from tidegate.shared.tensors import Array, Tensors
 
 Inputs = Annotated[
     list[str] | None,
@@ -27,7 +28,8 @@ def infer(
     as_json: output.Json = False,
 ) -> None:
     """Run a model once and print what it answers."""
-    info, answer = output.run(_infer(target, model, inputs or [], version, timeout_s), target)
+    work = _infer(target, model, inputs or [], version, timeout_s)
+    info, answer = output.run(work, target, "router or model server", "--target")
     if as_json:
         output.print_json({"model": info.name, "outputs": as_lists(answer)})
         return
@@ -38,7 +40,7 @@ def infer(
 
 async def _infer(
     target: str, model: str, texts: list[str], version: str, timeout_s: float
-) -> tuple[ModelInfo, dict[str, Array]]:
+) -> tuple[ModelInfo, Tensors]:
     async with InferClient(target) as client:
         info = await client.metadata(model, version=version, timeout_s=timeout_s)
         inputs = parse_inputs(texts, info, load_npy)

@@ -46,9 +46,8 @@ def load(
     """
     rng = np.random.default_rng(seed)
     due_s = _schedule(rate, trace, duration_s, compress, rng)
-    summary = summarize(
-        output.run(_drive(target, model, inputs, due_s, deadline_s, connections, rng), target),
-    )
+    work = _drive(target, model, inputs, due_s, deadline_s, connections, rng)
+    summary = summarize(output.run(work, target, "router or model server", "TARGET"))
     if as_json:
         output.print_json(summary.as_json())
     else:
@@ -66,9 +65,9 @@ def _schedule(
         return steady(rate or 0.0, 10.0 if duration_s is None else duration_s, rng)
     if compress <= 0:
         raise InvalidRequest(f"--compress is {compress}; it must be above 0")
-    from forecaster.csv_files import read_csv
+    from forecaster import csv_files
 
-    series = read_csv(trace)
+    series, _ = csv_files.read(trace)
     times = poisson_times(np.nan_to_num(series.rate_rps), series.step_s / compress, rng)
     return times if duration_s is None else times[times < duration_s]
 
@@ -88,13 +87,8 @@ async def _drive(
         requests = [request_of(model, parse_inputs(texts, info, load_npy)).SerializeToString()]
     else:
         requests = [request_of(model, random_inputs(info, rng)).SerializeToString() for _ in range(_DISTINCT_REQUESTS)]
-    sender = InferSender(
-        target,
-        requests,
-        rng.integers(0, len(requests), size=len(due_s)),
-        deadline_s=deadline_s,
-        connections=connections,
-    )
+    choice: list[int] = rng.integers(0, len(requests), size=len(due_s)).tolist()
+    sender = InferSender(target, requests, choice, deadline_s=deadline_s, connections=connections)
     loop = OpenLoop(due_s, sender.send)
     try:
         return await _with_progress(loop, len(due_s), float(due_s[-1]) if len(due_s) else 0.0)

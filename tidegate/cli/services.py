@@ -1,13 +1,12 @@
 """The four services as commands. A flag wins over the environment, which wins over the file."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from tidegate.shared import logging
+from tidegate.shared.service import run
 from tidegate.shared.settings import Settings, load
 
 S = TypeVar("S", bound=Settings)
@@ -52,7 +51,7 @@ def router(
         "threads": threads,
         "health_checks": False if no_health_checks else None,
     }
-    _serve("router", RouterSettings, serve, config, flags, metrics, log_level)
+    run(_settings(RouterSettings, config, flags, metrics, log_level), serve)
 
 
 def model_server(
@@ -84,7 +83,7 @@ def model_server(
         "pool": pool,
         "replica_id": replica_id,
     }
-    _serve("model-server", ModelServerSettings, serve, config, flags, metrics, log_level)
+    run(_settings(ModelServerSettings, config, flags, metrics, log_level), serve)
 
 
 def forecaster(
@@ -100,7 +99,7 @@ def forecaster(
     from forecaster.settings import ForecasterSettings
 
     flags = {"listen": listen, "routers": tuple(router or ()), "history": history}
-    _serve("forecaster", ForecasterSettings, serve, config, flags, metrics, log_level)
+    run(_settings(ForecasterSettings, config, flags, metrics, log_level), serve)
 
 
 def scaler(
@@ -126,20 +125,13 @@ def scaler(
         "executor": executor,
         "store": store,
     }
-    if config is not None:  # the local executor starts replicas from the file that the scaler was started with
-        flags["config"] = config
-    _serve("scaler", ScalerSettings, serve, config, flags, metrics, log_level)
+    settings = _settings(ScalerSettings, config, flags, metrics, log_level)
+    if settings.config is None:  # one file for all four: the replicas' table stands beside the scaler's
+        settings = settings.model_copy(update={"config": config})
+    run(settings, serve)
 
 
-def _serve(
-    name: str,
-    settings_type: type[S],
-    serve: Callable[[S], Awaitable[None]],
-    config: Path | None,
-    flags: Mapping[str, Any],
-    metrics: str | None,
-    log_level: str | None,
-) -> None:
-    settings = load(settings_type, config, {**flags, "metrics_listen": metrics, "log_level": log_level})
-    logging.set_up(name, settings.log_level)  # type: ignore[attr-defined]  # every service's settings have it
-    asyncio.run(serve(settings))  # type: ignore[arg-type]  # serve is a coroutine function
+def _settings(
+    settings_type: type[S], config: Path | None, flags: Mapping[str, Any], metrics: str | None, log_level: str | None
+) -> S:
+    return load(settings_type, config, {**flags, "metrics_listen": metrics, "log_level": log_level})

@@ -3,17 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 
 from tidegate.shared import child_processes
 from tidegate.shared.errors import TidegateError
-
-TIDEGATE = (sys.executable, "-m", "tidegate.cli")
 
 _log = structlog.get_logger(__name__)
 
@@ -59,25 +55,16 @@ async def supervise(children: Sequence[Child], stop: asyncio.Event, logs: Path |
 
 
 async def _start(child: Child, logs: Path | None) -> _Running:
-    with _log_file(child, logs) as log:
+    with child_processes.log_file(logs, child.name) as log:
         process = await asyncio.create_subprocess_exec(
-            *TIDEGATE,
-            *child.arguments,
+            *child_processes.leashed((*child_processes.TIDEGATE, *child.arguments)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log or asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches only us, so that we can stop the children in order
-            preexec_fn=child_processes.die_with_parent,
         )
     _log.info("started", child=child.name, pid=process.pid)
     return _Running(child, process, None if log else asyncio.create_task(_prefix_lines(child.name, process)))
-
-
-def _log_file(child: Child, logs: Path | None) -> AbstractContextManager[BinaryIO | None]:
-    if logs is None:
-        return nullcontext()
-    logs.mkdir(parents=True, exist_ok=True)
-    return (logs / f"{child.name}.log").open("ab")
 
 
 async def _prefix_lines(name: str, process: asyncio.subprocess.Process) -> None:

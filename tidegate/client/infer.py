@@ -1,76 +1,42 @@
 """Inference calls on numpy arrays: `await InferClient(target).infer(model, {name: array})`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
 import grpc
 
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
-from tidegate.client.tensors import Array, as_datatype, datatype_of, from_raw, to_raw
+from tidegate.client.tensors import ModelInfo, TensorInfo, datatype_of
 from tidegate.shared.errors import InvalidTensor
 from tidegate.shared.grpc_errors import error_of
 from tidegate.shared.grpc_server import channel
-
-_TYPED_FIELD = {
-    "BOOL": "bool_contents",
-    "INT8": "int_contents",
-    "INT16": "int_contents",
-    "INT32": "int_contents",
-    "INT64": "int64_contents",
-    "UINT8": "uint_contents",
-    "UINT16": "uint_contents",
-    "UINT32": "uint_contents",
-    "UINT64": "uint64_contents",
-    "FP32": "fp32_contents",
-    "FP64": "fp64_contents",
-    "BYTES": "bytes_contents",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """One input or output of a model; -1 in `shape` is any size."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What a model takes and gives."""
-
-    name: str
-    versions: tuple[str, ...]
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
+from tidegate.shared.tensors import TYPED_FIELDS, Array, Tensors, from_raw, from_typed, to_raw
 
 
 def request_of(model: str, inputs: Mapping[str, Array], version: str = "") -> pb.ModelInferRequest:
     """The request message, tensors raw. Raises InvalidTensor for an array that the protocol can't carry."""
-    return pb.ModelInferRequest(
-        model_name=model,
-        model_version=version,
-        inputs=[
-            pb.ModelInferRequest.InferInputTensor(name=name, datatype=datatype_of(array), shape=array.shape)
-            for name, array in inputs.items()
-        ],
-        raw_input_contents=[to_raw(array) for array in inputs.values()],
-    )
+    request = pb.ModelInferRequest(model_name=model, model_version=version)
+    for name, array in inputs.items():
+        datatype = datatype_of(array)
+        request.inputs.add(name=name, datatype=datatype, shape=array.shape)
+        request.raw_input_contents.append(to_raw(datatype, array))
+    return request
 
 
-def outputs_of(response: pb.ModelInferResponse) -> dict[str, Array]:
+def outputs_of(response: pb.ModelInferResponse) -> Tensors:
     """The response's outputs by name, raw or typed. Raises InvalidTensor when lengths and shapes disagree."""
-    if response.raw_output_contents:
-        if len(response.raw_output_contents) != len(response.outputs):
-            raise InvalidTensor(
-                f"{len(response.outputs)} outputs came with {len(response.raw_output_contents)} raw contents"
-            )
-        pairs = zip(response.outputs, response.raw_output_contents, strict=True)
-        return {output.name: from_raw(raw, output.datatype, output.shape) for output, raw in pairs}
-    return {output.name: _typed(output) for output in response.outputs}
+    if not response.raw_output_contents:
+        return {output.name: _typed(output) for output in response.outputs}
+    if len(response.raw_output_contents) != len(response.outputs):
+        raise InvalidTensor(
+            f"{len(response.outputs)} outputs came with {len(response.raw_output_contents)} raw contents"
+        )
+    pairs = zip(response.outputs, response.raw_output_contents, strict=True)
+    return {
+        output.name: from_raw(f"output '{output.name}'", output.datatype, tuple(output.shape), raw)
+        for output, raw in pairs
+    }
 
 
 class InferClient:
@@ -83,7 +49,7 @@ class InferClient:
     def __init__(self, target: str) -> None:
         self.target = target
         self._channel = channel(target)
-        self._stub = inference_pb2_grpc.GRPCInferenceServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._stub = inference_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     async def __aenter__(self) -> "InferClient":
         return self
@@ -99,7 +65,7 @@ class InferClient:
 
     async def infer(
         self, model: str, inputs: Mapping[str, Array], *, version: str = "", timeout_s: float | None = None
-    ) -> dict[str, Array]:
+    ) -> Tensors:
         """Run the model once; arrays in and out by name."""
         request = request_of(model, inputs, version)
         try:
@@ -122,5 +88,6 @@ def _tensors(tensors: Sequence[pb.ModelMetadataResponse.TensorMetadata]) -> tupl
 
 
 def _typed(output: pb.ModelInferResponse.InferOutputTensor) -> Array:
-    values = list(getattr(output.contents, _TYPED_FIELD[output.datatype]))
-    return as_datatype(values, output.datatype).reshape(tuple(output.shape))
+    field = TYPED_FIELDS.get(output.datatype)
+    values = list(getattr(output.contents, field)) if field else []
+    return from_typed(f"output '{output.name}'", output.datatype, tuple(output.shape), values)

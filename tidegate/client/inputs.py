@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tidegate.client.infer import ModelInfo, TensorInfo
-from tidegate.client.tensors import Array, as_datatype
+from tidegate.client.tensors import ModelInfo, TensorInfo, as_datatype
 from tidegate.shared.errors import InvalidTensor
+from tidegate.shared.tensors import Array, Tensors
 
 _NAMED = re.compile(r"([A-Za-z_][^=\[\]{}\"\s]*)=(.*)", re.DOTALL)
 
 
-def parse_inputs(texts: Sequence[str], model: ModelInfo, load: Callable[[str], Array]) -> dict[str, Array]:
+def parse_inputs(texts: Sequence[str], model: ModelInfo, load: Callable[[str], Array]) -> Tensors:
     """Arrays by input name from `NAME=JSON`, `NAME=@file.npy`, or for one input the same without a name.
 
     An array with every dimension of the model's but a leading -1 is taken as one row. `load` reads a .npy file.
     Raises InvalidTensor naming the input, and what the model takes.
     """
-    inputs: dict[str, Array] = {}
+    inputs: Tensors = {}
     unnamed = []
     for text in texts:
         named = _NAMED.fullmatch(text)
@@ -39,7 +39,7 @@ def parse_inputs(texts: Sequence[str], model: ModelInfo, load: Callable[[str], A
     return inputs
 
 
-def random_inputs(model: ModelInfo, rng: np.random.Generator) -> dict[str, Array]:
+def random_inputs(model: ModelInfo, rng: np.random.Generator) -> Tensors:
     """One row of made-up values for every input: 1 for each free dimension, floats in [0, 1), small whole numbers."""
     return {info.name: _random(info, rng) for info in model.inputs}
 

@@ -1,1 +1,1 @@
-"""What the four services share: value types, errors, settings, logging, telemetry, the gRPC server shell."""
+"""What all services share: values and their conversions to protobuf, tensors, errors, settings, logging, gRPC shell."""

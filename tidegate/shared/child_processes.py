@@ -2,21 +2,31 @@
 
 import asyncio
 import contextlib
-import ctypes
+import os
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+from tidegate.shared import leash
+
+TIDEGATE = (sys.executable, "-m", "tidegate.cli")
+"""The command line, by the interpreter that runs now."""
 
 
-def die_with_parent() -> None:
-    """For `preexec_fn`: the kernel sends the child SIGTERM when its parent is gone, even by kill -9 (prctl(2)).
+def leashed(command: Sequence[str]) -> list[str]:
+    """The command, run so that it gets SIGTERM when this process is gone, even by kill -9."""
+    return [sys.executable, leash.__file__, str(os.getpid()), *command]
 
-    Nothing is done where the kernel has no such thing (it is Linux's).
-    """
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+def log_file(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:
+    """FOLDER/NAME.log, opened to be appended to; nothing without a folder, which is made when it is not there."""
+    if folder is None:
+        return nullcontext()
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / f"{name}.log").open("ab")
 
 
 async def stop(process: asyncio.subprocess.Process, patience_s: float) -> bool:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -25,6 +25,10 @@ STATUS: dict[type[errors.TidegateError], grpc.StatusCode] = {
 # https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 
+DETAILS_LIMIT_BYTES = 2000
+"""Longest details that are sent, in UTF-8. On the wire they may grow threefold (percent-encoding), and a client drops
+the whole answer, status and all, when its metadata passes 8 KiB."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -36,20 +40,31 @@ def status_of(error: BaseException) -> grpc.StatusCode:
 _ERROR_OF: dict[grpc.StatusCode, type[errors.TidegateError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
     grpc.StatusCode.NOT_FOUND: errors.NotFound,
-    grpc.StatusCode.UNAVAILABLE: errors.ServiceUnreachable,
+    grpc.StatusCode.UNAVAILABLE: errors.NotReady,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlinePassed,
     grpc.StatusCode.UNIMPLEMENTED: errors.NotSupported,
     grpc.StatusCode.FAILED_PRECONDITION: errors.NoData,
 }
 
 
+# How grpc's own UNAVAILABLE begins where nobody was reached, by which it differs from one that a service answers.
+_NOBODY_REACHED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
+
+
 def error_of(error: grpc.aio.AioRpcError, peer: str) -> errors.TidegateError:
     """Our error for what a call to `peer` came back with, so that a command ends in one sentence."""
     status, details = error.code(), error.details() or "no details"
+    if status is grpc.StatusCode.UNAVAILABLE and details.startswith(_NOBODY_REACHED):
+        return errors.ServiceUnreachable(f"nobody answers at {peer}: is it running?")
     if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        trailers = dict(error.trailing_metadata() or ())
-        return errors.Overloaded(f"{peer}: {details}", pushback_s=float(trailers.get(PUSHBACK_KEY, 1000)) / 1000)
+        return errors.Overloaded(f"{peer}: {details}", pushback_s=_pushback_s(dict(error.trailing_metadata() or ())))
     return _ERROR_OF.get(status, errors.TidegateError)(f"{peer}: {status.name}: {details}")
+
+
+def _pushback_s(trailers: Mapping[str, str | bytes]) -> float:
+    """What the peer asks for; a second when it asks for nothing, or for what is no time (A6: "don't retry")."""
+    text = trailers.get(PUSHBACK_KEY, "")
+    return int(text) / 1000 if isinstance(text, str) and text.isdecimal() else 1.0
 
 
 def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
@@ -59,13 +74,21 @@ def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
     return ()
 
 
+def details_of(text: str) -> str:
+    """The text as a status' details: what a client sent may be quoted in it, and be as long as a message."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= DETAILS_LIMIT_BYTES:
+        return text
+    return f"{encoded[:DETAILS_LIMIT_BYTES].decode(errors='ignore')}… (cut off; {len(encoded)} bytes)"
+
+
 async def abort(context: grpc.aio.ServicerContext, error: Exception) -> None:
     """End the rpc with the error's status. Raises always (grpc's own AbortError)."""
     status = status_of(error)
     if not isinstance(error, errors.TidegateError):
         _log.error("rpc failed unexpectedly", exc_info=error)
-        await context.abort(status, f"internal error: {type(error).__name__}: {error}")
-    await context.abort(status, str(error), (*context.trailing_metadata(), *trailers_of(error)))
+        await context.abort(status, details_of(f"internal error: {type(error).__name__}: {error}"))
+    await context.abort(status, details_of(str(error)), (*context.trailing_metadata(), *trailers_of(error)))
 
 
 F = TypeVar("F", bound=Callable[..., Any])

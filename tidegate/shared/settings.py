@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from tidegate.shared.errors import InvalidSetting
+from tidegate.shared.logging import LogLevel
 
 FILE_SECTIONS = ("router", "model_server", "forecaster", "scaler")
 
@@ -35,11 +36,22 @@ def check_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(check_address)]
 
 
+class Table(BaseModel):
+    """Base of a table within a file: frozen, every key known, each described by the docstring under it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
 class Settings(BaseSettings):
-    """Base of a service's settings. Subclasses name their section of the file in `section`."""
+    """Base of a service's settings, with what all services have. Subclasses name their table in `section`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
     section: ClassVar[str] = ""
+
+    metrics_listen: Address | None = None
+    """host:port for Prometheus metrics over HTTP; none unless given."""
+    log_level: LogLevel = "info"
+    """Least severe level that is logged: debug, info, warning or error."""
 
     @classmethod
     def settings_customise_sources(
@@ -76,7 +88,8 @@ def load(settings_type: type[S], file: Path | None = None, flags: Mapping[str, A
     except SettingsError as error:
         raise InvalidSetting(f"environment variables {prefix}*: {error}; lists and tables are JSON") from None
     except ValidationError as error:
-        raise InvalidSetting(_say(error, section, file)) from None
+        source = f" (config file {file})" if file else ""
+        raise InvalidSetting(f"{section} settings{source}: {problems_of(error)}") from None
 
 
 def read_file(file: Path | None) -> dict[str, dict[str, Any]]:
@@ -87,7 +100,7 @@ def read_file(file: Path | None) -> dict[str, dict[str, Any]]:
         tables = tomllib.loads(file.read_text())
     except OSError as error:
         raise InvalidSetting(f"config file {file}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSetting(f"config file {file}: {error}") from None
     for name, table in tables.items():
         if name not in FILE_SECTIONS or not isinstance(table, dict):
@@ -95,15 +108,17 @@ def read_file(file: Path | None) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _say(error: ValidationError, section: str, file: Path | None) -> str:
+def problems_of(error: ValidationError) -> str:
+    """Every key that is unknown, missing or wrong, with its value, in one line."""
     problems = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or section
+        key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             problems.append(f"unknown key {key!r}")
         elif problem["type"] == "missing":
             problems.append(f"{key} is required")
+        elif not key:  # of the table as a whole, whose every value would stand here
+            problems.append(problem["msg"])
         else:
             problems.append(f"{key} = {problem['input']!r}: {problem['msg']}")
-    source = f" (config file {file})" if file else ""
-    return f"{section} settings{source}: " + "; ".join(problems)
+    return "; ".join(problems)

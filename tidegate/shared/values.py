@@ -11,6 +11,18 @@ FloatArray = NDArray[np.float64]
 QUANTILES: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)
 """The levels that are forecast when nobody asks for others."""
 
+DURATION_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the histograms of durations."""
+
+
+class BackendStatus(StrEnum):
+    """Where a replica stands, as a router sees it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    UNHEALTHY = "unhealthy"
+    DRAINING = "draining"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemandSeries:
@@ -31,7 +43,7 @@ class DemandSeries:
 
     def times_s(self) -> FloatArray:
         """Start of each step, shape (n,)."""
-        return self.start_s + self.step_s * np.arange(len(self.rate_rps))
+        return self.start_s + self.step_s * np.arange(len(self.rate_rps), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ class Forecast:
 
     def times_s(self) -> FloatArray:
         """Start of each forecast step, shape (steps,)."""
-        return self.start_s + self.step_s * np.arange(self.steps)
+        return self.start_s + self.step_s * np.arange(self.steps, dtype=np.float64)
 
 
 class Mode(StrEnum):

@@ -65,7 +65,7 @@ def spike_times(spike: Spike, duration_s: float, rng: np.random.Generator) -> li
 
 def rates(tide: Tide, duration_s: float, step_s: float, rng: np.random.Generator) -> FloatArray:
     """Mean requests/s of each step, shape (duration / step,)."""
-    times = step_s * np.arange(round(duration_s / step_s))
+    times: FloatArray = step_s * np.arange(round(duration_s / step_s), dtype=np.float64)
     wave = 0.5 - 0.5 * np.cos(2 * np.pi * (times / tide.day_s + tide.phase))
     rate = tide.base_rps + (tide.peak_rps - tide.base_rps) * wave
     rate = np.where((times // tide.day_s) % 7 >= 5, rate * tide.weekend, rate)

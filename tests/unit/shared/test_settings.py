@@ -74,3 +74,9 @@ def test_a_broken_environment_value_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(InvalidSetting, match=r"/no/such\.toml"):
         load(TideSettings, Path("/no/such.toml"))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tidegate.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidSetting, match="config file"):
+        load(TideSettings, tmp_path / "tidegate.toml")

@@ -1,0 +1,83 @@
+"""Time series in CSV files: header `timestamp,value`, a regular step, an empty value is missing."""
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from tidegate.shared.errors import InvalidSeries
+from tidegate.shared.times import TimeForm, parse_time
+from tidegate.shared.values import DemandSeries
+
+HEADER = ["timestamp", "value"]
+MAX_GAP_STEPS = 1_000_000
+"""A jump over more missing rows than this is a wrong timestamp, not a gap."""
+
+
+def read(path: Path, model: str = "") -> tuple[DemandSeries, TimeForm]:
+    """The series in a file, and how it writes times. Raises InvalidSeries naming the line."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a mark
+            return _parse(csv.reader(file), model or path.stem, str(path))
+    except OSError as error:
+        raise InvalidSeries(f"{path}: {error.strerror}") from None
+    except csv.Error as error:
+        raise InvalidSeries(f"{path} can't be read as CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise InvalidSeries(f"{path} is not text: a CSV file with the header timestamp,value is needed") from None
+
+
+def _parse(lines: Iterable[list[str]], model: str, name: str) -> tuple[DemandSeries, TimeForm]:
+    rows = iter(lines)
+    header = next(rows, [])
+    if [cell.strip().lower() for cell in header] != HEADER:
+        raise InvalidSeries(f"{name} line 1: the header is {','.join(header)!r}, it must be 'timestamp,value'")
+    times: list[float] = []
+    values: list[float] = []
+    form = TimeForm(iso=False)
+    for line, row in enumerate(rows, start=2):
+        if not row:
+            continue
+        try:
+            time_s, row_form = parse_time(row[0].strip())
+            values.append(_value(row))
+        except ValueError as error:
+            raise InvalidSeries(f"{name} line {line}: {error}") from None
+        form = form if times else row_form
+        if times and time_s <= times[-1]:
+            raise InvalidSeries(f"{name} line {line}: {row[0]} does not come after the line before it")
+        times.append(time_s)
+    if len(times) < 2:
+        raise InvalidSeries(f"{name}: {len(times)} rows; two at least are needed to know the step")
+    return _on_grid(np.array(times), np.array(values), model, name), form
+
+
+def _value(row: list[str]) -> float:
+    if len(row) != 2:
+        raise ValueError(f"{len(row)} columns, 2 are needed")
+    text = row[1].strip()
+    if not text:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"value {text!r} is not a number") from None
+    if value < 0 or math.isinf(value):
+        raise ValueError(f"value {text} must be finite and not negative")
+    return value
+
+
+def _on_grid(times: np.ndarray, values: np.ndarray, model: str, name: str) -> DemandSeries:
+    """Rows on their grid; rows that are left out become gaps, any other jump is an error."""
+    step_s = float(times[1] - times[0])
+    places = (times - times[0]) / step_s
+    slots = np.round(places).astype(np.int64)
+    wrong = np.flatnonzero((np.abs(places - slots) > 1e-3) | (np.diff(slots, prepend=-1) > MAX_GAP_STEPS))
+    if len(wrong):
+        line, jump = int(wrong[0]) + 2, times[wrong[0]] - times[wrong[0] - 1]
+        raise InvalidSeries(f"{name} line {line}: {jump:g} s after the line before; the file's step is {step_s:g} s")
+    rates = np.full(int(slots[-1]) + 1, np.nan)
+    rates[slots] = values
+    return DemandSeries(model, float(times[0]), step_s, rates)

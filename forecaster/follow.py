@@ -1,0 +1,55 @@
+"""Following the routers: each one's stream of offered load, second by second, into the history."""
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+import numpy as np
+import structlog
+
+from forecaster.engine import Engine
+from forecaster.metrics import Metrics
+from forecaster.observations import Observation
+from protos import router_pb2, router_pb2_grpc
+from tidegate.shared.errors import NotReady
+from tidegate.shared.grpc_server import channel
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable[[], float], backfill_s: float) -> None:
+    """Keep one router's demand, for ever: after a break, from the second after the last one that came."""
+    since = int(clock() - backfill_s)
+    pause_s = FIRST_PAUSE_S
+    followed = metrics.following.labels(address)
+    async with channel(address) as connection:
+        stub = router_pb2_grpc.RouterAdminStub(connection)
+        while True:
+            try:
+                async for second in stub.WatchDemand(router_pb2.WatchDemandRequest(since_second=max(since, 1))):
+                    if pause_s:
+                        pause_s = 0.0
+                        _log.info("following", router=address, router_id=second.router_id)
+                    followed.set(1)
+                    await engine.observe(_observations(second))
+                    since = second.second + 1
+                why = "the stream ended"
+            except grpc.aio.AioRpcError as error:
+                why = f"{error.code().name}: {error.details()}"
+            except NotReady as error:  # the history takes nothing now: the router keeps what is not stored yet
+                why = str(error)
+            followed.set(0)
+            if not pause_s:
+                _log.warning("lost a router's demand, trying again", router=address, why=why)
+            pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2.0 * pause_s))
+            await asyncio.sleep(pause_s)
+
+
+def _observations(second: router_pb2.DemandSecond) -> list[Observation]:
+    return [
+        Observation(one.model, second.router_id, float(second.second), 1.0, np.array([float(one.arrivals)]))
+        for one in second.models
+    ]

@@ -1,0 +1,30 @@
+"""A forecast's reasons in words. PURE."""
+
+from forecaster.model import Explanation
+
+
+def summary(explanation: Explanation, horizon_s: float) -> str:
+    """Two or three sentences."""
+    total = sum(rate for _, rate in explanation.components)
+    parts = ", ".join(f"{name} {rate:+.3g}" for name, rate in explanation.components)
+    seasons = " and ".join(duration(s) for s in explanation.seasons_s)
+    first = f"Over the next {duration(horizon_s)} about {total:.3g} requests/s are expected: {parts}."
+    second = f"It repeats every {seasons}." if seasons else "No season was found: the recent level is carried on."
+    leading = max(explanation.members, key=lambda member: member.weight)
+    third = f"The leading member is {leading.name} with {leading.weight:.0%}."
+    skill = explanation.skill
+    fourth = (
+        f"Over {skill.origins} past origins its error was {1 - skill.vs_seasonal_naive:.0%} of seasonal-naive's, and "
+        f"{skill.coverage_95:.0%} of what came stayed under the 95% quantile."
+        if skill.origins
+        else "It is too new to have been judged: take its quantiles as a guess."
+    )
+    return " ".join((first, second, third, fourth))
+
+
+def duration(seconds: float) -> str:
+    """90 s as `90 s`, 5400 s as `1.5 h`."""
+    for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:g} {unit}" if seconds % size == 0 else f"{seconds / size:.1f} {unit}"
+    return f"{seconds:g} s"

@@ -1,0 +1,61 @@
+"""Prometheus metrics of the scaler, by pool."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from scaler.fleet import FleetView
+from tidegate.shared.values import Mode, Plan
+
+_MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2}
+
+
+class Metrics:
+    """Gauges of the last decision, counters of what happened."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, help_: str, *labels: str) -> Gauge:
+            return Gauge(f"tidegate_scaler_{name}", help_, ("pool", *labels), registry=registry)
+
+        def counter(name: str, help_: str) -> Counter:
+            return Counter(f"tidegate_scaler_{name}", help_, ("pool",), registry=registry)
+
+        self._replicas = gauge("replicas", "Replicas now.", "state")
+        self._desired = gauge("desired_replicas", "Replicas that the last plan asks for.")
+        self._term = gauge("term_replicas", "Replicas that each term of the last plan asks for.", "term")
+        self._mode = gauge("mode", "Mode in force: 0 shadow, 1 floor, 2 full.")
+        self._lead = gauge("lead_seconds", "p95 of the time from asked to ready.")
+        self._capacity = gauge("capacity_rows_per_second", "Work that one replica can do.")
+        self._demand = gauge("demand_rows_per_second", "Work offered.")
+        self._outstanding = gauge("outstanding_rows", "Work sent to replicas or held at routers.")
+        self._plans = counter("plans", "Decisions made.")
+        self._held = counter("holds", "Decisions to hold because data was missing.")
+        self._failed_starts = counter("failed_starts", "Replicas that died before they were ready.")
+        self._lost_writes = Counter(
+            "tidegate_scaler_lost_writes",
+            "Plans, start-ups and capacities that the store did not take.",
+            registry=registry,
+        )
+
+    def lost_write(self) -> None:
+        """Count what the store did not take."""
+        self._lost_writes.inc()
+
+    def planned(self, plan: Plan, view: FleetView) -> None:
+        """Take in one decision."""
+        pool = plan.pool
+        for state, count in (("ready", view.ready), ("starting", view.starting), ("stopping", view.stopping)):
+            self._replicas.labels(pool, state).set(count)
+        self._desired.labels(pool).set(plan.desired)
+        for term in plan.terms:
+            self._term.labels(pool, term.name).set(float("nan") if term.replicas is None else term.replicas)
+        self._mode.labels(pool).set(_MODES[plan.mode])
+        self._lead.labels(pool).set(plan.inputs.lead_s)
+        self._capacity.labels(pool).set(plan.inputs.capacity_rows_per_s)
+        for gauge, value in (
+            (self._demand, plan.inputs.demand_rows_per_s),
+            (self._outstanding, plan.inputs.outstanding_rows),
+        ):
+            gauge.labels(pool).set(float("nan") if value is None else value)
+        self._plans.labels(pool).inc()
+        if any(one.name == "hold" for one in plan.adjustments):
+            self._held.labels(pool).inc()
+        self._failed_starts.labels(pool).inc(view.died_starting)

@@ -1,0 +1,57 @@
+"""The scaler's process: service, loop, executor, and an orderly stop."""
+
+import time
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from protos import scaling_pb2, scaling_pb2_grpc
+from scaler.controller import Controller
+from scaler.executors.base import Executor
+from scaler.executors.dry_run import DryRun
+from scaler.executors.local import Local
+from scaler.metrics import Metrics
+from scaler.servicer import ScalerServicer
+from scaler.settings import ScalerSettings
+from scaler.sources import Forecasts, Routers
+from scaler.store import Store
+from tidegate.shared.grpc_server import listen, new_server, serve_metrics, stop_signal
+
+SERVICE = scaling_pb2.DESCRIPTOR.services_by_name["Scaler"].full_name
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve(settings: ScalerSettings) -> None:
+    """Plan and act until SIGTERM or SIGINT; then drain and stop the local replicas, and return."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    store = Store(settings.store, metrics.lost_write)
+    routers = Routers(settings.routers, settings.read_timeout_s, time.time)
+    forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
+    executor = _new_executor(settings)
+    controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
+    server, health = new_server((SERVICE,))
+    servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
+    scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
+    address = listen(server, settings.listen)
+    serve_metrics(settings.metrics_listen, registry)
+    await server.start()
+    async with stop_signal() as stop:
+        await health.set(serving=True)
+        _log.info("ready", listen=address, pools=list(controller.pools), executor=settings.executor)
+        try:
+            await controller.run(stop)
+        finally:
+            await health.set(serving=False)
+            await server.stop(grace=1.0)
+            await routers.close()
+            await forecasts.close()
+            store.close()
+
+
+def _new_executor(settings: ScalerSettings) -> Executor:
+    """The executor that the settings name."""
+    if settings.executor == "dry-run":
+        return DryRun()
+    return Local(settings.routers, config=settings.config, logs=settings.logs, stop_s=settings.stop_s)

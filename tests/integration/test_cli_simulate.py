@@ -1,0 +1,92 @@
+"""`tidegate simulate` as a command."""
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import TIDEGATE
+
+
+def simulate(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*TIDEGATE, "simulate", *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An hour at 16/s, then twenty minutes of it at 20/s: two replicas at 80 %, then at 100 %."""
+    path = tmp_path_factory.mktemp("traces") / "hour.csv"
+    rows = [f"{t},{16 if t < 4800 else 20}" for t in range(6000)]
+    path.write_text("\n".join(["timestamp,value", *rows]) + "\n")
+    return path
+
+
+def test_an_hour_by_hand(hour: Path, tmp_path: Path) -> None:
+    out, chart = tmp_path / "out.csv", tmp_path / "out.png"
+    done = simulate(
+        str(hour),
+        "--evaluate-from",
+        "2400",
+        "--policy",
+        "hpa",
+        "--decisions",
+        str(out),
+        "--chart",
+        str(chart),
+        "--json",
+    )
+    report = json.loads(done.stdout)
+    figures = report["policies"]["hpa"]
+    assert figures["requests"] == 2400 * 16 + 1200 * 20
+    # 80 % is the target: two replicas stay for 2400 s. 100 % asks for ceil(2 · 1.0 / 0.8) = 3 at the first decision
+    # that sees it, at 2400 + 15 s; three are at 67 % then, and ceil(3 · 0.667 / 0.8) = 3. Nobody ever waits.
+    assert figures["replica_seconds"] == 3600 * 2 + (1200 - 15)
+    assert (figures["misses"], figures["p99_wait_s"], figures["changes"]) == (0, 0, 1)
+    assert report["clairvoyant_replica_seconds"] == 3600 * 2
+    rows = list(csv.reader(out.read_text().splitlines()))
+    assert rows[0] == ["timestamp", "policy", "desired_replicas"]
+    assert rows[1] == ["2400", "hpa", "2"]
+    assert len(rows) == 1 + 3600 // 15
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_both_policies_twice_the_same_and_blind_to_the_future(hour: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.csv"
+    cut.write_text("".join(hour.read_text().splitlines(keepends=True)[: 1 + 5100]))
+    decisions = []
+    for i, trace in enumerate((hour, hour, cut)):
+        out = tmp_path / f"{i}.csv"
+        simulate(str(trace), "--evaluate-from", "4500", "--startup-s", "60", "--decisions", str(out), "--json")
+        decisions.append({(row[0], row[1]): row[2] for row in csv.reader(out.read_text().splitlines())})
+    assert decisions[0] == decisions[1]
+    assert len(decisions[2]) == 1 + 2 * 600 // 15
+    assert decisions[2].items() <= decisions[0].items()
+
+
+def test_times_keep_the_form_of_the_input(tmp_path: Path) -> None:
+    trace, out = tmp_path / "iso.csv", tmp_path / "out.csv"
+    trace.write_text("timestamp,value\n" + "".join(f"2026-03-01T00:{m:02d}:00Z,600\n" for m in range(30)))
+    done = simulate(str(trace), "--evaluate-from", "2026-03-01T00:20:00Z", "--policy", "hpa", "--decisions", str(out))
+    assert "hpa" in done.stdout
+    assert out.read_text().splitlines()[1].startswith("2026-03-01T00:20:00Z,hpa,")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--policy", "magic"), "magic"),
+        (("--policy", "hpa,hpa"), "twice"),
+        (("--evaluate-from", "9000"), "9000"),
+        (("--evaluate-from", "noon"), "noon"),
+        (("--min-replicas", "9", "--max-replicas", "3"), "9"),
+        (("--decisions", "/no/such/folder/out.csv"), "/no/such/folder"),
+    ],
+)
+def test_bad_usage_is_refused_with_the_value(hour: Path, change: tuple[str, ...], said: str) -> None:
+    done = simulate(str(hour), "--evaluate-from", "5900", "--policy", "hpa", *change, "--json", code=2)
+    assert said in done.stderr
+    assert done.stdout == ""

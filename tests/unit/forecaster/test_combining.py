@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from forecaster.combine import weigh
+from forecaster.quantiles import FEW, spread_of, upper_quantile
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_better_member_weighs_more_and_weights_sum_to_one():
+    errors = np.stack((RNG.normal(0, 1, (200, 10)), RNG.normal(0, 3, (200, 10))))
+    weights = weigh(errors, np.arange(200.0), 100.0).at(10)
+    assert (weights[0] > 0.95).all()
+    np.testing.assert_allclose(weights.sum(axis=0), 1.0)
+
+
+def test_weights_differ_by_horizon_where_the_members_do():
+    near, far = np.full(16, 1.0), np.full(16, 1.0)
+    near[8:], far[:4] = 5.0, 5.0
+    errors = np.stack((RNG.normal(0, near, (200, 16)), RNG.normal(0, far, (200, 16))))
+    weights = weigh(errors, np.arange(200.0), 100.0).at(16)
+    assert weights[0, 0] > 0.9
+    assert weights[1, -1] > 0.9
+
+
+def test_recent_errors_count_more():
+    ages = np.arange(200.0)
+    errors = np.stack((np.where(ages < 30, 5.0, 1.0), np.where(ages < 30, 1.0, 5.0)))[:, :, None]
+    assert weigh(errors, ages, 10.0).at(1)[1, 0] > 0.9
+
+
+def test_with_nothing_to_judge_by_all_weigh_the_same():
+    np.testing.assert_allclose(weigh(np.full((4, 0, 6), np.nan), np.zeros(0), 1.0).at(6), 0.25)
+
+
+def test_a_horizon_past_what_was_judged_has_the_last_weights():
+    weights = weigh(RNG.normal(0, 1, (2, 50, 5)), np.arange(50.0), 10.0)
+    np.testing.assert_array_equal(weights.at(9)[:, 8], weights.at(5)[:, 4])
+
+
+def test_spread_widens_with_the_horizon_as_the_errors_did():
+    walk = np.cumsum(RNG.normal(0, 1, (400, 25)), axis=1)
+    offsets = spread_of(walk).offsets((0.05, 0.5, 0.95), 25)
+    assert offsets[2, 24] == pytest.approx(1.645 * 5, rel=0.2)
+    assert offsets[2, 0] == pytest.approx(1.645, rel=0.25)
+    assert (np.diff(offsets, axis=0) > 0).all()
+
+
+def test_few_origins_are_filled_up_with_a_wide_guess():
+    spread = spread_of(np.zeros((3, 4)))
+    assert len(spread.residuals) == 3 + FEW
+    assert spread.offsets((0.95,), 4).min() > 0.3
+
+
+def test_paths_past_what_was_measured_hold_the_last_error():
+    spread = spread_of(np.tile(np.arange(3.0), (30, 1)))
+    np.testing.assert_array_equal(spread.reach(5)[0], [0, 1, 2, 2, 2])
+
+
+def test_a_new_value_falls_below_its_upper_quantile_as_often_as_said():
+    hits = []
+    for _ in range(400):
+        values = RNG.normal(size=40)
+        hits.append(RNG.normal() <= upper_quantile(values[:39], (0.9,), 39)[0])
+    assert np.mean(hits) == pytest.approx(0.9, abs=0.04)

@@ -1,0 +1,68 @@
+"""What every member keeps to, whatever its method."""
+
+import numpy as np
+import pytest
+
+from forecaster.members import Member
+from forecaster.registry import FAST, SLOW
+from forecaster.transform import scale_for
+from tests.support.tides import counted, tide_rates
+
+PERIOD, HORIZON = 60, 45
+EVERY = [pytest.param(member, id=member.name) for member in (*FAST, *SLOW)]
+SEASONAL = [pytest.param(member, id=member.name) for member in (*FAST, *SLOW) if member.name != "level"]
+
+
+def values(steps: int, spike_at: int | None = 40) -> np.ndarray:
+    rates = counted(tide_rates(steps, PERIOD, spike_at)).rate_rps
+    return scale_for(rates).forward(rates)
+
+
+@pytest.mark.parametrize("member", EVERY)
+def test_what_comes_after_an_origin_does_not_change_its_forecast(member: Member):
+    known = values(600)
+    fitted = member.fit(known, (PERIOD,), HORIZON)
+    longer = np.concatenate((known, values(200) + 5.0))
+    origins = np.array([420, 599])
+    np.testing.assert_allclose(
+        fitted.predict(longer, origins, HORIZON)[1], fitted.predict(known, origins, HORIZON)[1], atol=1e-9
+    )
+    np.testing.assert_allclose(
+        fitted.predict(longer, origins, HORIZON)[0], fitted.predict(known[:421], np.array([420]), HORIZON)[0], atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("member", SEASONAL)
+def test_a_spike_is_forecast_at_its_own_time(member: Member):
+    known = values(600)
+    path = member.fit(known, (PERIOD,), PERIOD).predict(known, np.array([599]), PERIOD)[0]
+    assert set(np.argsort(path)[-3:]) == {40, 41, 42}
+
+
+@pytest.mark.parametrize("member", EVERY)
+def test_gaps_are_bridged_not_passed_on(member: Member):
+    known = values(600)
+    known[300:340] = np.nan
+    known[590:] = np.nan
+    path = member.fit(known, (PERIOD,), HORIZON).predict(known, np.array([599]), HORIZON)
+    assert np.isfinite(path).all()
+
+
+@pytest.mark.parametrize("member", SEASONAL)
+def test_a_horizon_over_several_seasons_repeats_them(member: Member):
+    known = values(600, spike_at=None)
+    path = member.fit(known, (PERIOD,), 3 * PERIOD).predict(known, np.array([599]), 3 * PERIOD)[0]
+    truth = scale_for(np.array([20.0] * 9)).forward(tide_rates(3 * PERIOD, PERIOD))
+    assert np.corrcoef(path, truth)[0, 1] > 0.9
+
+
+def test_the_profile_forecasts_the_spike_at_its_height_and_keeps_it_out_of_its_neighbours():
+    rates = counted(tide_rates(900, PERIOD, 40)).rate_rps
+    scale = scale_for(rates)
+    profile = next(member for member in FAST if member.name == "profile")
+    known = scale.forward(rates)
+    path = scale.back(profile.fit(known, (PERIOD,), PERIOD).predict(known, np.array([899]), PERIOD)[0])
+    truth = tide_rates(PERIOD, PERIOD, 40)
+    np.testing.assert_allclose(path[40:43], truth[40:43], rtol=0.15)
+    assert path[39] < 20
+    assert path[43] < 20

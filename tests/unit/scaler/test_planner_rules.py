@@ -1,0 +1,163 @@
+"""What must hold for every plan."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaler.lead import Lead
+from scaler.observation import Observation
+from scaler.planner import Memory, combine, plan
+from scaler.trust import Trust
+from tests.support.pools import forecast, level, observation, spec
+from tidegate.shared.values import Mode, Plan, Skill, Term
+
+ROWS = st.floats(0.0, 500.0)
+MODES = st.sampled_from([None, *Mode])
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    return observation(
+        ready=draw(st.integers(0, 25)),
+        starting_ready_in_s=tuple(draw(st.lists(st.floats(0.1, 60.0), max_size=4))),
+        demand_rows_per_s=draw(st.none() | ROWS),
+        served_rows_per_s=draw(st.none() | ROWS),
+        outstanding_rows=draw(st.none() | ROWS),
+        forecast=draw(st.none() | st.builds(level, ROWS)),
+    )
+
+
+def term(decided: Plan, name: str) -> Term:
+    return next(one for one in decided.terms if one.name == name)
+
+
+def named(decided: Plan) -> list[str]:
+    return [one.name for one in decided.adjustments]
+
+
+@given(observations(), MODES)
+def test_bounds_hold_unless_there_is_no_data(now: Observation, mode: Mode | None) -> None:
+    pool = spec(mode=mode, min_replicas=2, max_replicas=9)
+    desired = plan(pool, now, Memory())[0].desired
+    if now.demand_rows_per_s is None or now.outstanding_rows is None:
+        assert desired == max(now.asked, 2)
+    else:
+        assert 2 <= desired <= 9
+
+
+@given(observations(), MODES)
+def test_rate_limits_hold(now: Observation, mode: Mode | None) -> None:
+    pool = spec(mode=mode, min_replicas=0, max_replicas=1000, max_added_per_tick=2, max_removed_per_tick=1)
+    assert -1 <= plan(pool, now, Memory())[0].desired - now.asked <= 2
+
+
+@given(observations(), st.sampled_from([Mode.FLOOR, Mode.FULL]))
+def test_never_below_what_the_reactive_term_asks(now: Observation, mode: Mode) -> None:
+    decided, _ = plan(spec(mode=mode), now, Memory())
+    reactive = term(decided, "reactive").replicas
+    if reactive is not None and "hold" not in named(decided):
+        assert decided.desired >= min(reactive, 20)
+
+
+@given(observations(), MODES)
+def test_a_plan_explains_itself_from_its_terms_to_its_decision(now: Observation, mode: Mode | None) -> None:
+    decided, _ = plan(spec(mode=mode), now, Memory())
+    value = now.asked if "hold" in named(decided) else combine(decided.mode, decided.terms, now.asked)
+    for step in decided.adjustments:
+        assert step.before == value
+        assert step.reason
+        value = step.after
+    assert value == decided.desired
+    assert all(one.reason for one in decided.terms)
+
+
+@given(observations(), st.floats(0.0, 300.0), st.floats(0.0, 300.0))
+def test_a_higher_forecast_never_means_fewer(now: Observation, one: float, other: float) -> None:
+    lower, higher = sorted((one, other))
+    plans = [
+        plan(spec(mode=Mode.FULL), dataclasses.replace(now, forecast=level(rows)), Memory())[0]
+        for rows in (lower, higher)
+    ]
+    assert plans[0].desired <= plans[1].desired
+
+
+def test_work_wakes_a_pool_that_has_gone_to_zero() -> None:
+    pool = spec(min_replicas=0, mode=Mode.SHADOW)
+    held = observation(ready=0, demand_rows_per_s=0.0, served_rows_per_s=None, outstanding_rows=1.0)
+    assert plan(pool, held, Memory())[0].desired == 1
+
+
+def test_a_pool_goes_to_zero_when_demand_and_queue_and_forecast_are_zero() -> None:
+    pool = spec(min_replicas=0, mode=Mode.FULL)
+    idle = observation(ready=1, demand_rows_per_s=0.0, served_rows_per_s=0.0, outstanding_rows=0.0)
+    assert plan(pool, dataclasses.replace(idle, forecast=level(0.0)), Memory())[0].desired == 0
+    assert plan(pool, dataclasses.replace(idle, forecast=level(5.0)), Memory())[0].desired == 1
+
+
+def test_no_data_at_zero_stays_at_zero_and_never_goes_there() -> None:
+    pool = spec(min_replicas=0)
+    for ready in (0, 3):
+        silent = observation(ready=ready, demand_rows_per_s=None, served_rows_per_s=None, outstanding_rows=None)
+        assert plan(pool, silent, Memory())[0].desired == ready
+
+
+def test_shadow_does_what_the_hpa_does() -> None:
+    busy = observation(ready=4, served_rows_per_s=40.0, demand_rows_per_s=80.0, forecast=level(200.0))
+    decided, _ = plan(spec(mode=Mode.SHADOW), busy, Memory())
+    assert decided.desired == term(decided, "hpa").replicas == 5  # 1.0 / 0.8 of 4
+
+
+def test_without_a_forecast_full_falls_back_to_the_hpa() -> None:
+    blind = observation(ready=4, served_rows_per_s=40.0, forecast=None, forecast_note="UNAVAILABLE: gone")
+    decided, _ = plan(spec(mode=Mode.FULL), blind, Memory())
+    assert decided.desired == 5
+    assert term(decided, "forecast").replicas is None
+    assert "gone" in term(decided, "forecast").reason
+
+
+def test_replicas_needed_again_soon_are_held() -> None:
+    """The load falls now and is back in 100 s: less than the window (70 s) and another start-up (60 s)."""
+    paths = [[10.0] * 10 + [60.0] * 3] * 4
+    now = observation(ready=7, forecast=forecast(paths), demand_rows_per_s=10.0)
+    decided, _ = plan(spec(mode=Mode.FULL, miss_price=0.02), now, Memory())
+    assert decided.desired == 7
+    assert "hold-down" in named(decided)
+
+
+def test_what_was_wanted_within_a_lead_is_let_go_only_after_it() -> None:
+    pool, memory, desired = spec(mode=Mode.FULL), Memory(), []
+    for i, rows in enumerate([60.0] + [10.0] * 8):
+        now = observation(now_s=1000.0 + 10 * i, ready=8, forecast=level(rows))
+        decided, memory = plan(pool, now, memory)
+        desired.append(decided.desired)
+    assert desired == [8] + [8] * 5 + [2] * 3 or desired == [7] + [7] * 5 + [2] * 3
+
+
+def test_the_reactive_term_asks_for_no_more_than_clears_the_queue() -> None:
+    """The HPA's formula alone would ask for 600 / 2.5 = 240 replicas."""
+    flooded = observation(ready=2, demand_rows_per_s=30.0, outstanding_rows=600.0, lead=Lead(60.0, "given"))
+    reactive = term(plan(spec(mode=Mode.FULL), flooded, Memory())[0], "reactive")
+    assert reactive.replicas == 5  # (30 + 600 / 60) / 9
+
+
+def test_auto_starts_in_shadow_and_climbs() -> None:
+    memory, modes = Memory(), []
+    for _ in range(3):
+        decided, memory = plan(spec(), observation(forecast=level(10.0)), memory)
+        modes.append(decided.mode)
+    assert modes == [Mode.FLOOR, Mode.FULL, Mode.FULL]
+
+
+def test_auto_falls_back_when_the_forecast_turns_bad() -> None:
+    bad = forecast([[10.0] * 13] * 4, skill=Skill(50, -0.5, -0.5, 0.5))
+    decided, memory = plan(spec(), observation(forecast=bad), Memory(trust=Trust(Mode.FULL)))
+    assert decided.mode is Mode.FLOOR
+    assert plan(spec(), observation(forecast=bad), memory)[0].mode is Mode.SHADOW
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_planning_twice_from_the_same_gives_the_same(mode: Mode) -> None:
+    now = observation(forecast=level(44.0))
+    assert plan(spec(mode=mode), now, Memory()) == plan(spec(mode=mode), now, Memory())

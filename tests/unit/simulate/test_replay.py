@@ -1,0 +1,112 @@
+"""Policies in the simulated world: what they see, what they cost, and that they can't see ahead."""
+
+import numpy as np
+import pytest
+
+from tests.support.tides import tide_rates
+from tidegate.shared.values import FloatArray
+from tidegate.simulate.arrivals import Arrivals
+from tidegate.simulate.policies import HpaPolicy, Policy, Terms, View
+from tidegate.simulate.predictive import Learner, PredictivePolicy, model_step_s
+from tidegate.simulate.replay import Run, replay
+from tidegate.simulate.report import clairvoyant_replica_seconds, figures
+
+TERMS = Terms(capacity_rps=10.0, startup_s=20.0, slo_wait_s=0.5, tick_s=5, min_replicas=1, max_replicas=40)
+DAY_S = 240
+RATES = tide_rates(13 * DAY_S, DAY_S, spike_at=150, spike_rps=150.0)
+RATES += 100.0 * ((np.arange(len(RATES)) % DAY_S >= 150) & (np.arange(len(RATES)) % DAY_S < 170))
+COUNTS: FloatArray = np.random.default_rng(0).poisson(RATES).astype(np.float64)
+LEARNED = 11 * DAY_S
+HISTORY = Arrivals(0.0, COUNTS[:LEARNED])
+
+
+def run(policy: Policy, counts: FloatArray = COUNTS[LEARNED:]) -> Run:
+    return replay(policy, TERMS, counts, HISTORY.counts[-5:], HISTORY.end_s)
+
+
+def predictive() -> PredictivePolicy:
+    return PredictivePolicy(TERMS, HISTORY, miss_price=2.0)
+
+
+class Constant:
+    name = "constant"
+
+    def __init__(self, replicas: int) -> None:
+        self.replicas = replicas
+        self.views: list[View] = []
+
+    def decide(self, view: View) -> int:
+        self.views.append(view)
+        return self.replicas
+
+
+def test_an_hour_of_one_request_a_second_on_one_replica() -> None:
+    done = replay(Constant(1), TERMS, np.full(3600, 1.0), np.full(5, 1.0), 0.0)
+    told = figures(done, TERMS, clairvoyant_replica_seconds(done.arrived, TERMS))
+    assert told["requests"] == 3600
+    assert told["misses"] == 0
+    assert told["replica_seconds"] == 3600
+    assert told["replica_hours"] == 1
+    assert told["cost_over_clairvoyant"] == 1
+    assert (told["changes"], told["turns"]) == (0, 0)
+    assert len(done.decisions) == 720
+    assert done.decisions[0] == (0.0, 1)
+
+
+def test_a_policy_sees_the_last_tick_and_the_queue() -> None:
+    policy = Constant(2)
+    replay(policy, TERMS, np.array([30.0] * 5 + [0.0] * 5), np.array([9.0] * 5), 100.0)
+    first, second = policy.views
+    assert (first.now_s, first.arrived.tolist(), first.backlog, first.ready) == (100.0, [9.0] * 5, 0.0, 2)
+    assert (second.arrived.tolist(), second.backlog, second.served_rps) == ([30.0] * 5, 50.0, 20.0)
+
+
+def test_every_policy_begins_with_what_the_load_before_needs() -> None:
+    policy = Constant(9)
+    replay(policy, TERMS, np.full(5, 50.0), np.full(5, 50.0), 0.0)
+    assert policy.views[0].ready == 7  # 50 / (0.8 · 10)
+
+
+@pytest.mark.parametrize("make", [predictive, lambda: HpaPolicy(TERMS)], ids=["predictive", "hpa"])
+def test_decisions_do_not_change_when_the_future_is_cut_off(make: type[Policy]) -> None:
+    whole = run(make())
+    cut = run(make(), COUNTS[LEARNED : LEARNED + 155])
+    assert cut.decisions == whole.decisions[:31]
+
+
+def test_the_same_run_twice_is_the_same() -> None:
+    one, other = run(predictive()), run(predictive())
+    assert one.decisions == other.decisions
+    assert one.replica_seconds == other.replica_seconds
+
+
+def test_predictive_is_there_before_a_recurring_spike_and_hpa_is_not() -> None:
+    ours, rival = run(predictive()), run(HpaPolicy(TERMS))
+    late = [one.waits.late(TERMS.slo_wait_s) / one.waits.requests for one in (ours, rival)]
+    assert late[0] < 0.5 * late[1]
+    assert ours.replica_seconds < 1.5 * rival.replica_seconds
+    spike = 150
+    assert ours.ready[spike] > rival.ready[spike]
+
+
+def test_without_anything_learned_predictive_still_serves() -> None:
+    nothing = Arrivals(0.0, np.zeros(0))
+    done = replay(PredictivePolicy(TERMS, nothing, 2.0), TERMS, np.full(300, 30.0), np.zeros(0), 0.0)
+    assert done.decisions[-1][1] >= 3
+
+
+def test_a_finished_step_is_learned_and_an_unfinished_one_waits() -> None:
+    learner = Learner(Arrivals(0.0, np.full(107, 4.0)), step_s=10.0, horizon_s=30.0)
+    before = learner.ahead(107.0)
+    learner.learn(np.full(2, 4.0))
+    assert learner.ahead(109.0) is before
+    learner.learn(np.full(1, 4.0))
+    after = learner.ahead(110.0)
+    assert before is not None
+    assert after is not None
+    assert (before.start_s, after.start_s) == (100.0, 110.0)
+
+
+@pytest.mark.parametrize(("window_s", "tick_s", "step_s"), [(135.0, 15.0, 60.0), (25.0, 5.0, 10.0), (9.0, 1.0, 2.0)])
+def test_the_grid_that_is_modelled(window_s: float, tick_s: float, step_s: float) -> None:
+    assert model_step_s(window_s, tick_s) == step_s

@@ -1,0 +1,98 @@
+"""Plans as tables and words for a terminal."""
+
+from collections.abc import Iterable
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from protos import scaling_pb2 as pb
+from tidegate.shared.times import utc
+from tidegate.shared.wire_scaling import MODE_OF
+
+
+def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
+    """One row per pool."""
+    columns = ("pool", "mode", "ready", "starting", "stopping", "desired", "demand", "outstanding", "capacity", "lead")
+    table = _table(columns)
+    for one in pools:
+        plan, inputs = one.plan, one.plan.inputs
+        mode = MODE_OF.get(plan.mode, "-")
+        table.add_row(
+            one.pool,
+            mode if one.wished_mode == mode else f"{mode} ({one.wished_mode})",
+            str(one.ready),
+            f"{one.starting}" + (f" ({one.failed_starts} failed)" if one.failed_starts else ""),
+            str(one.draining),
+            str(plan.desired) if one.HasField("plan") else "-",
+            _known(inputs, "demand_rows_per_s", "rows/s"),
+            _known(inputs, "outstanding_rows", "rows"),
+            f"{inputs.capacity_rows_per_s:.3g} rows/s",
+            f"{inputs.lead_s:.3g} s",
+        )
+    return table
+
+
+def plans_table(plans: Iterable[pb.Plan]) -> Table:
+    """One row per decision: what each term asked for, what came of it, and which adjustments bound."""
+    table = _table(("time", "pool", "mode", "asked", "forecast", "reactive", "hpa", "desired", "because of"))
+    for plan in plans:
+        terms = {term.name: str(term.replicas) if term.known else "?" for term in plan.terms}
+        table.add_row(
+            utc(plan.at_s),
+            plan.pool,
+            MODE_OF.get(plan.mode, "-"),
+            f"{plan.asked} ({plan.ready} ready)",
+            *(terms.get(name, "-") for name in ("forecast", "reactive", "hpa")),
+            str(plan.desired) + (" (dry run)" if plan.dry_run else ""),
+            ", ".join(one.name for one in plan.adjustments) or "-",
+        )
+    return table
+
+
+def explanation(plan: pb.Plan) -> Group:
+    """One decision in words and numbers."""
+    inputs = plan.inputs
+    headline = Text(f"{plan.pool}: {plan.desired} replicas", style="bold")
+    headline.append(f" decided {utc(plan.at_s)}" + (" (dry run: nobody acts on it)" if plan.dry_run else ""))
+    facts = [
+        f"There were {plan.asked} asked for, {plan.ready} of them ready.",
+        f"Mode {MODE_OF.get(plan.mode, '-')}: {plan.mode_reason}.",
+        f"Demand {_known(inputs, 'demand_rows_per_s', 'rows/s')}, outstanding "
+        f"{_known(inputs, 'outstanding_rows', 'rows')}.",
+        f"One replica does {inputs.capacity_rows_per_s:.4g} rows/s, {inputs.capacity_source}; "
+        f"it takes {inputs.lead_s:.3g} s to be ready, {inputs.lead_source}.",
+        f"Decision window {inputs.window_s:.3g} s."
+        + (" Highest demand in it: " + _quantiles(inputs) + "." if inputs.quantiles else ""),
+    ]
+    terms = _table(("term", "replicas", "why"))
+    for term in plan.terms:
+        terms.add_row(term.name, str(term.replicas) if term.known else "no data", term.reason)
+    changes = _table(("adjustment", "from", "to", "why"))
+    for one in plan.adjustments:
+        changes.add_row(one.name, str(one.before), str(one.after), one.reason)
+    below: list[object] = [changes] if plan.adjustments else [Text("No adjustment changed it.")]
+    return Group(headline, *facts, terms, *below, _otherwise(plan))  # type: ignore[arg-type]
+
+
+def _otherwise(plan: pb.Plan) -> Text:
+    baseline = next((term for term in plan.terms if term.name == "hpa"), None)
+    if baseline is None or not baseline.known:
+        return Text("The HPA would have left things as they are: it has no data.")
+    return Text(f"The HPA alone would have asked for {baseline.replicas}.")
+
+
+def _quantiles(inputs: pb.Inputs) -> str:
+    pairs = zip(inputs.quantiles, inputs.window_max_rows_per_s, strict=True)
+    return ", ".join(f"{value:.3g} rows/s at {level:.0%}" for level, value in pairs)
+
+
+def _known(inputs: pb.Inputs, name: str, unit: str) -> str:
+    return f"{getattr(inputs, name):.3g} {unit}" if inputs.HasField(name) else "unknown"
+
+
+def _table(columns: Iterable[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table

@@ -1,0 +1,62 @@
+"""The simulated world: replicas that take a while to start, and one first-in-first-out queue. PURE.
+
+A replica costs from asked to dropped, is ready `startup` after it was asked for (at the next whole second), and drops
+at once. All ready replicas serve the one queue at `capacity` requests per second each, as a fluid.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tidegate.shared.values import FloatArray
+
+
+@dataclass(slots=True)
+class World:
+    """The state, and the record of each second: arrivals, capacity, backlog at its start, replicas paid for."""
+
+    now_s: float
+    capacity_rps: float
+    startup_s: float
+    ready: int
+    starting: list[float] = field(default_factory=list)
+    """Times at which the starting replicas become ready, rising."""
+    backlog: float = 0.0
+    arrived: list[FloatArray] = field(default_factory=list)
+    capacity: list[FloatArray] = field(default_factory=list)
+    backlogs: list[FloatArray] = field(default_factory=list)
+    paid: list[FloatArray] = field(default_factory=list)
+
+    @property
+    def asked(self) -> int:
+        """Replicas that are paid for."""
+        return self.ready + len(self.starting)
+
+    def ask(self, desired: int) -> None:
+        """Start or drop replicas until `desired` are paid for; the youngest that only start are dropped first."""
+        for _ in range(desired - self.asked):
+            self.starting.append(self.now_s + self.startup_s)
+        surplus = max(0, self.asked - desired)
+        kept = max(0, len(self.starting) - surplus)
+        self.ready -= surplus - (len(self.starting) - kept)
+        del self.starting[kept:]
+
+    def advance(self, counts: FloatArray) -> float:
+        """Let `len(counts)` seconds pass with that many arrivals in each; returns how many were served."""
+        times = self.now_s + np.arange(len(counts))
+        ready = self.ready + np.searchsorted(self.starting, times + 1e-9)
+        capacity: FloatArray = self.capacity_rps * ready.astype(np.float64)
+        net = np.concatenate([[0.0], np.cumsum(counts - capacity)])
+        # Lindley's recursion in closed form: the queue is what came less what was served since it was last empty.
+        backlog = net + np.maximum(self.backlog, -np.minimum.accumulate(net))
+        self.arrived.append(counts)
+        self.capacity.append(capacity)
+        self.backlogs.append(backlog[:-1])
+        self.paid.append(np.full(len(counts), float(self.asked)))
+        served = self.backlog + float(counts.sum()) - float(backlog[-1])
+        self.backlog = float(backlog[-1])
+        self.now_s += len(counts)
+        done = int(np.searchsorted(self.starting, self.now_s + 1e-9))
+        self.ready += done
+        del self.starting[:done]
+        return served
