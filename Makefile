@@ -12,6 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+MAKEFLAGS += --no-print-directory
 
 .PHONY: setup proto check check-native fuzz test bench demo clean
 
