@@ -26,6 +26,7 @@ from model_server.startup import process_age_s
 from model_server.statistics import BusyMeter
 from protos import inference_pb2, inference_pb2_grpc
 from tidegate.shared.errors import TidegateError
+from tidegate.shared.grpc_errors import Decoding
 from tidegate.shared.grpc_server import listen, new_server, serve_metrics, stop_signal
 from tidegate.shared.health import Health
 
@@ -51,7 +52,7 @@ async def serve(settings: ModelServerSettings) -> None:
     models = Models(repository, Loader(settings.device, gpus, threads, _rehearsal(settings), not_before_s))
     server, health = new_server((SERVICE,))
     servicer = InferenceServicer(models, Inference(models))
-    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, Decoding(server))
     address = listen(server, settings.listen)
     metrics = CollectorRegistry()
     metrics.register(ModelServerMetrics(models, startup_s))

@@ -1,6 +1,8 @@
 """`tidegate infer`, `load` and `status` against a real model server and a real router."""
 
+import asyncio
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.processes import TIDEGATE, free_address
+from protos import router_pb2, router_pb2_grpc
+from tests.support.processes import TIDEGATE, blocking_channel, free_address
 from tests.support.stack import MODEL, RunningStack, running
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +24,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 def tidegate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*TIDEGATE, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def arrived(stack: RunningStack) -> int:
+    with blocking_channel(stack.admin) as channel:
+        state = router_pb2_grpc.RouterAdminStub(channel).GetState(router_pb2.GetStateRequest(), timeout=5)
+    return sum(one.arrived_total for one in state.models)
 
 
 def test_infer_takes_json_and_files(stack: RunningStack, tmp_path: Path) -> None:
@@ -51,6 +61,17 @@ def test_load_counts_what_it_sent(stack: RunningStack) -> None:
     assert done.returncode == 0
     assert summary["sent"] == summary["ok"] > 20
     assert 0 < summary["p50_s"] <= summary["p99_s"] <= summary["max_s"]
+
+
+def test_ctrl_c_ends_a_load_and_shows_what_was_done(stack: RunningStack) -> None:
+    arguments = ("load", stack.router, "--model", MODEL, "--rate", "50", "--duration-s", "60", "--json")
+    before = arrived(stack)
+    with subprocess.Popen([*TIDEGATE, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        asyncio.run(until(lambda: arrived(stack) > before + 20))
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert 0 < json.loads(out)["ok"] < 50 * 60
 
 
 def test_load_plays_a_trace(stack: RunningStack, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from protos import inference_pb2_grpc
 from protos.orca_pb2 import OrcaLoadReport
 from tests.support import models as tiny
 from tests.support.waiting import until
-from tidegate.shared.grpc_errors import PUSHBACK_KEY
+from tidegate.shared.grpc_errors import PUSHBACK_KEY, Decoding
 from tidegate.shared.grpc_server import channel, listen, new_server
 from tidegate.shared.load_reports import APPLICATION_KEY
 
@@ -34,6 +34,7 @@ class Served:
     stub: Stub
     models: Models
     repository: Path
+    connection: grpc.aio.Channel
 
 
 @asynccontextmanager
@@ -41,13 +42,13 @@ async def serving(repository: Path) -> AsyncIterator[Served]:
     models = Models(Repository(repository), Loader("cpu", 0, 1))
     server, _ = new_server(())
     servicer = InferenceServicer(models, Inference(models))
-    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, Decoding(server))
     address = listen(server, "127.0.0.1:0")
     await server.start()
     await models.load_all()
     try:
         async with channel(address) as connection:
-            yield Served(Stub(connection), models, repository)
+            yield Served(Stub(connection), models, repository, connection)
     finally:
         await server.stop(0)
         await models.close()
@@ -196,6 +197,14 @@ async def test_what_does_not_fit_is_refused_and_named(
             assert word in (error.details() or "")
         good = request("add", a=floats([1, 2, 3]), b=floats([1, 2, 3]))
         assert (await served.stub.ModelInfer(good)).outputs  # the refusal harmed nobody
+
+
+async def test_bytes_that_are_no_message_are_refused(repository: Path) -> None:
+    async with serving(repository) as served:
+        call = served.connection.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        error = await refused(call(b"\x0a\x03add\xff\xff"))
+        assert error.code() is Code.INVALID_ARGUMENT
+        assert "the request's 7 bytes are not its message" in (error.details() or "")
 
 
 async def test_requests_share_batches_and_each_gets_its_own_rows(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """`tidegate load`: open-loop load, latency from the intended send time."""
 
 import asyncio
+import math
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -42,16 +44,22 @@ def load(
 ) -> None:
     """Drive a model at a rate, or along a recorded trace, and say what became of every request.
 
-    Exit 1 when any request failed. Inputs are made up from the model's metadata unless given.
+    Exit 1 when any request failed, 130 after Ctrl-C, which ends the run and shows what was answered until then. Inputs
+    are made up from the model's metadata unless given.
     """
+    if deadline_s is not None and not 0.0 < deadline_s < math.inf:
+        raise InvalidRequest(f"--deadline-s is {deadline_s:g}: it must be over 0")
     rng = np.random.default_rng(seed)
     due_s = _schedule(rate, trace, duration_s, compress, rng)
     work = _drive(target, model, inputs, due_s, deadline_s, connections, rng)
-    summary = summarize(output.run(work, target, "router or model server", "TARGET"))
+    result, interrupted = output.run(work, target, "router or model server", "TARGET")
+    summary = summarize(result)
     if as_json:
         output.print_json(summary.as_json())
     else:
         _print(summary)
+    if interrupted:
+        raise typer.Exit(128 + signal.SIGINT)
     if summary.failed:
         raise typer.Exit(1)
 
@@ -80,7 +88,8 @@ async def _drive(
     deadline_s: float | None,
     connections: int,
     rng: np.random.Generator,
-) -> LoadResult:
+) -> tuple[LoadResult, bool]:
+    """The run's result, and whether Ctrl-C ended it."""
     async with InferClient(target) as client:
         info = await client.metadata(model)
     if texts:
@@ -91,19 +100,31 @@ async def _drive(
     sender = InferSender(target, requests, choice, deadline_s=deadline_s, connections=connections)
     loop = OpenLoop(due_s, sender.send)
     try:
-        return await _with_progress(loop, len(due_s), float(due_s[-1]) if len(due_s) else 0.0)
+        return await _interruptible(loop, len(due_s), float(due_s[-1]) if len(due_s) else 0.0)
     finally:
         await sender.close()
 
 
-async def _with_progress(run: OpenLoop, planned: int, length_s: float) -> LoadResult:
-    """Run it, with a line on stderr that tells where it stands (on a terminal only)."""
+async def _interruptible(run: OpenLoop, planned: int, length_s: float) -> tuple[LoadResult, bool]:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    task = asyncio.create_task(run.run())
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        await _wait_with_progress(task, run, planned, length_s)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    return (run.result(loop.time() - start), True) if task.cancelled() else (task.result(), False)
+
+
+async def _wait_with_progress(task: asyncio.Task[LoadResult], run: OpenLoop, planned: int, length_s: float) -> None:
+    """Wait for the end, with a line on stderr that tells where it stands (on a terminal only)."""
     console = output.progress_console()
     if not console.is_terminal:
-        return await run.run()
+        await asyncio.wait({task})
+        return
     clock = asyncio.get_running_loop().time
     start = clock()
-    task = asyncio.create_task(run.run())
     with Live(console=console, transient=True, auto_refresh=False) as live:
         while not task.done():
             await asyncio.wait({task}, timeout=0.2)
@@ -112,7 +133,6 @@ async def _with_progress(run: OpenLoop, planned: int, length_s: float) -> LoadRe
                 f"outstanding {run.outstanding}   failed {run.failed}",
                 refresh=True,
             )
-    return task.result()
 
 
 def _print(summary: LoadSummary) -> None:

@@ -68,7 +68,9 @@ class Watcher:
         )
 
     async def predict(self, at_s: float) -> Prediction | None:
-        """The forecast of the scaled model, one lead ahead; None while the forecaster has none."""
+        """The forecast of the scaled model, one lead ahead; None while the lead isn't known or there is no forecast."""
+        if self._lead_s == 0.0:
+            return None
         ahead_s = max(1.0, self._lead_s)
         request = forecast_pb2.ForecastRequest(model=SCALED, horizon_s=ahead_s + 2.0, quantiles=FAN)
         try:

@@ -2,11 +2,12 @@
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 
 from tidegate.shared import errors
 
@@ -91,6 +92,37 @@ async def abort(context: grpc.aio.ServicerContext, error: Exception) -> None:
     await context.abort(status, details_of(str(error)), (*context.trailing_metadata(), *trailers_of(error)))
 
 
+class Decoding:
+    """Stands in for a server while a service is added to it, so that bytes that are no message are INVALID_ARGUMENT.
+
+    grpc answers them by UNKNOWN before any method of ours is called. Here the unary methods, which must be wrapped by
+    `rpc`, get the error in place of their request. `add_XServicer_to_server(servicer, Decoding(server))`.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Nothing: they come again, method by method."""
+
+    def add_registered_method_handlers(self, service: str, methods: Mapping[str, grpc.RpcMethodHandler]) -> None:
+        """Add the service, each unary method with a decoder of ours."""
+        ours = {name: _decoding(one) if one.unary_unary else one for name, one in methods.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, ours),))
+
+
+def _decoding(method: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+    def decode(encoded: bytes) -> Any:
+        try:
+            return method.request_deserializer(encoded)
+        except DecodeError as error:
+            return errors.InvalidRequest(f"the request's {len(encoded)} bytes are not its message: {error}")
+
+    return grpc.unary_unary_rpc_method_handler(
+        method.unary_unary, request_deserializer=decode, response_serializer=method.response_serializer
+    )
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -113,6 +145,8 @@ def rpc(method: F) -> F:
     @functools.wraps(method)
     async def unary(self: object, request: Any, context: grpc.aio.ServicerContext) -> Awaitable[Any] | None:
         try:
+            if isinstance(request, errors.InvalidRequest):  # from `Decoding`
+                raise request
             return await method(self, request, context)
         except grpc.aio.AbortError:
             raise

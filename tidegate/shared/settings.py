@@ -113,12 +113,13 @@ def problems_of(error: ValidationError) -> str:
     problems = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
+        said = problem["msg"].removeprefix("Value error, ")  # before what our own checks say
         if problem["type"] == "extra_forbidden":
             problems.append(f"unknown key {key!r}")
         elif problem["type"] == "missing":
             problems.append(f"{key} is required")
         elif not key:  # of the table as a whole, whose every value would stand here
-            problems.append(problem["msg"])
+            problems.append(said)
         else:
-            problems.append(f"{key} = {problem['input']!r}: {problem['msg']}")
+            problems.append(f"{key} = {problem['input']!r}: {said}")
     return "; ".join(problems)

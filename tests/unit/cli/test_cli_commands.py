@@ -47,6 +47,8 @@ def run_main(
         (["load", "127.0.0.1:1", "--model", "m"], "give either --rate or --trace"),
         (["load", "127.0.0.1:1", "--model", "m", "--rate", "0"], "the rate is 0"),
         (["load", "127.0.0.1:1", "--model", "m", "--trace", "nosuch.csv"], "nosuch.csv"),
+        (["load", "127.0.0.1:1", "--model", "m", "--rate", "1", "--deadline-s", "0"], "--deadline-s is 0"),
+        (["load", "127.0.0.1:1", "--model", "m", "--rate", "1", "--deadline-s", "-2"], "--deadline-s is -2"),
         (["up"], "give either --config FILE, or --models DIR"),
         (["up", "--config", "nosuch.toml"], "nosuch.toml"),
         (["router", "--listen", "nowhere"], "'nowhere' is not host:port"),
