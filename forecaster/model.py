@@ -167,7 +167,8 @@ class FittedModel:
     def _median(self, steps: int) -> FloatArray:
         origin = np.array([len(self.values) - 1])
         paths = np.array([member.predict(self.values, origin, steps) for member in self.members.values()])
-        return combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
+        result: FloatArray = combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
+        return result
 
     def _window_max(self, sampled: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
         highest = upper_quantile(sampled.max(axis=1), quantiles, len(sampled))

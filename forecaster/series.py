@@ -86,7 +86,8 @@ def regrid_paths(paths: FloatArray, step_s: float, to_step_s: float) -> FloatArr
     whole = paths.shape[1] // ratio
     if whole == 0:
         raise InvalidRequest(f"step_s is {to_step_s:g}: the horizon is shorter than one such step")
-    return paths[:, : whole * ratio].reshape(len(paths), whole, ratio).mean(axis=2)
+    result: FloatArray = paths[:, : whole * ratio].reshape(len(paths), whole, ratio).mean(axis=2)
+    return result
 
 
 def total_demand(model: str, sources: Sequence[SourceSeries], step_s: float, until_s: float) -> DemandSeries:

@@ -24,7 +24,8 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
     weighed = lfilter([1.0], [1.0, -keep], values[known])
     total = lfilter([1.0], [1.0, -keep], np.ones(len(weighed)))
     means = np.concatenate(([np.nan], weighed / total))
-    return means[np.cumsum(known)]
+    result: FloatArray = means[np.cumsum(known)]
+    return result
 
 
 def ewma_at(values: FloatArray, half_life: float, places: NDArray[np.int64]) -> FloatArray:
@@ -53,7 +54,8 @@ def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: 
 
 def circular_mean(table: FloatArray, width: int) -> FloatArray:
     """Moving mean of each row over `width` neighbouring phases, the row's end joined to its start."""
-    return uniform_filter1d(table, width, axis=1, mode="wrap")
+    result: FloatArray = uniform_filter1d(table, width, axis=1, mode="wrap")
+    return result
 
 
 def robust_scale(values: FloatArray) -> float:

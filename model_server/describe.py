@@ -84,7 +84,8 @@ def _tensor(spec: TensorSpec) -> pb.ModelMetadataResponse.TensorMetadata:
 
 
 def _data_type(spec: TensorSpec) -> pb.DataType:
-    return pb.DataType.Value("TYPE_STRING" if spec.datatype == "BYTES" else f"TYPE_{spec.datatype}")
+    result: pb.DataType = pb.DataType.Value("TYPE_STRING" if spec.datatype == "BYTES" else f"TYPE_{spec.datatype}")
+    return result
 
 
 def _duration(total: Total) -> pb.StatisticDuration:

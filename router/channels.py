@@ -53,7 +53,8 @@ class Channels:
 
     def stream(self, address: str, method: str) -> Callable[..., Any]:
         """Call of a bidirectional method with bytes in and out; it carries every other kind too."""
-        return self.of(address).stream_stream(method)
+        result: Callable[..., Any] = self.of(address).stream_stream(method)
+        return result
 
     async def close(self) -> None:
         """Close all of them."""

@@ -72,7 +72,8 @@ def _pool_skill(forecasts: Mapping[str, Forecast], weights: Mapping[str, float])
     scale = sum(share[model] for model in skills)
 
     def mean(name: str) -> float:
-        return sum(share[model] * getattr(one, name) for model, one in skills.items()) / scale
+        result: float = sum(share[model] * getattr(one, name) for model, one in skills.items()) / scale
+        return result
 
     return Skill(
         min(one.origins for one in skills.values()),

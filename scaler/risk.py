@@ -67,7 +67,8 @@ def available(candidates: np.ndarray, observation: Observation, steps: int, step
     kept = np.concatenate([np.zeros((1, steps)), np.cumsum(share, axis=0)])
     new_share = np.clip((ends - observation.lead.seconds) / step_s, 0.0, 1.0)
     new: FloatArray = np.maximum(0, candidates - observation.asked)[:, None] * new_share
-    return kept[np.minimum(candidates, observation.asked)] + new
+    result: FloatArray = kept[np.minimum(candidates, observation.asked)] + new
+    return result
 
 
 def late_rows(

@@ -50,7 +50,8 @@ class Carry:
         weights = np.stack([np.interp(ahead, grid, column) for column in self.coefficients.T])
         usual = seen @ weights
         shifted = _shift(deviation, self.scale, origins)[:, None]
-        return (1.0 - shifted) * usual + shifted * seen[:, 1:2]
+        result: FloatArray = (1.0 - shifted) * usual + shifted * seen[:, 1:2]
+        return result
 
 
 def features(deviation: FloatArray, half_lives: tuple[float, ...], places: IntArray) -> FloatArray:

@@ -22,7 +22,8 @@ class FixedSeason(ABC):
         """See FittedMember."""
         season = self.season(len(values) + horizon)
         path = self.memory.path(values - season[: len(values)], origins, horizon)
-        return season[origins[:, None] + np.arange(1, horizon + 1)] + path
+        result: FloatArray = season[origins[:, None] + np.arange(1, horizon + 1)] + path
+        return result
 
     def season_at(self, _values: FloatArray, origin: int, horizon: int) -> FloatArray:
         """See FittedMember."""

@@ -57,7 +57,8 @@ class Pattern:
         """The profile 1..horizon steps after each origin, from what the origin knew."""
         ahead = np.arange(1, horizon + 1)
         back = np.maximum(0, -(-(ahead - self.reach) // self.period)) * self.period
-        return running[np.maximum(origins[:, None] + ahead - back, 0)]
+        result: FloatArray = running[np.maximum(origins[:, None] + ahead - back, 0)]
+        return result
 
     def _without_broken(self, values: FloatArray, rows: int) -> FloatArray:
         """The values with those pulled in that no cycle before announced: one broken day is not tomorrow's season.
@@ -82,7 +83,8 @@ class Pattern:
         cycles = np.maximum(1.0, weights * (1.0 + keep) - keep)
         doubt = (SURE * self.noise) ** 2 / cycles
         power = detail**2
-        return base + detail * np.maximum(0.0, 1.0 - doubt / np.maximum(power, 1e-300))
+        result: FloatArray = base + detail * np.maximum(0.0, 1.0 - doubt / np.maximum(power, 1e-300))
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class Profile:
 
     def season_at(self, values: FloatArray, origin: int, horizon: int) -> FloatArray:
         """See FittedMember."""
-        return self.season_path(values, np.array([origin]), horizon)[0]
+        result: FloatArray = self.season_path(values, np.array([origin]), horizon)[0]
+        return result
 
     def season_path(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """The seasonal part of `predict`, shape (origins, horizon)."""

@@ -22,11 +22,13 @@ class SeasonalNaive:
         filled = _fill_from_last_cycle(values, self.period)
         ahead = np.arange(1, horizon + 1)
         back = self.period * -(-ahead // self.period)
-        return filled[np.maximum(origins[:, None] + ahead - back, 0)]
+        result: FloatArray = filled[np.maximum(origins[:, None] + ahead - back, 0)]
+        return result
 
     def season_at(self, values: FloatArray, origin: int, horizon: int) -> FloatArray:
         """See FittedMember."""
-        return self.predict(values, np.array([origin]), horizon)[0]
+        result: FloatArray = self.predict(values, np.array([origin]), horizon)[0]
+        return result
 
 
 def fit(_values: FloatArray, periods: tuple[int, ...], _horizon: int) -> SeasonalNaive:

@@ -100,7 +100,8 @@ def _load_export(file: Path, config: ModelConfig, device: Device, threads: int) 
 
     def call(tensors: list[torch.Tensor]) -> Sequence[Any]:
         args, kwargs = pytree.tree_unflatten(tensors, in_spec)
-        return pytree.tree_leaves(module(*args, **kwargs))
+        result: Sequence[Any] = pytree.tree_leaves(module(*args, **kwargs))
+        return result
 
     return TorchRunner("pytorch_export", call, device, signature, threads)
 
@@ -164,7 +165,8 @@ def _load_script(file: Path, config: ModelConfig, device: Device, threads: int) 
         outputs = module(*tensors)
         if isinstance(outputs, dict):
             return [outputs[spec.name] for spec in signature.outputs]
-        return pytree.tree_leaves(outputs)
+        result: Sequence[Any] = pytree.tree_leaves(outputs)
+        return result
 
     return TorchRunner("pytorch_libtorch", call, device, signature, threads)
 

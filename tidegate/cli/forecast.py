@@ -204,7 +204,10 @@ async def _forecast(
 
 async def _explain(address: str, model: str, horizon_s: float) -> pb.ExplainResponse:
     async with _service(address) as service:
-        return await service.Explain(pb.ExplainRequest(model=model, horizon_s=horizon_s), timeout=TIMEOUT_S)
+        result: pb.ExplainResponse = await service.Explain(
+            pb.ExplainRequest(model=model, horizon_s=horizon_s), timeout=TIMEOUT_S
+        )
+        return result
 
 
 async def _import(address: str, series: DemandSeries, divisor: float) -> int:

@@ -116,7 +116,8 @@ def on_seconds(rate: FloatArray, step_s: float) -> FloatArray:
     covered = np.concatenate(([0.0], np.cumsum(known * step_s)))
     amount = np.diff(np.interp(edges, times, work))
     share = np.diff(np.interp(edges, times, covered))
-    return np.divide(amount, share, out=np.full(len(amount), np.nan), where=share > 1e-9)
+    result: FloatArray = np.divide(amount, share, out=np.full(len(amount), np.nan), where=share > 1e-9)
+    return result
 
 
 def find_peaks(rate: FloatArray, around_s: float = 30.0, rise: float = 1.35) -> tuple[Peak, ...]:

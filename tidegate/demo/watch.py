@@ -122,4 +122,5 @@ class Watcher:
         except grpc.aio.AioRpcError:
             return False
         ready = {model.model: model.ready_backends for model in state.models}
-        return ready.get(SCALED, 0) >= replicas and ready.get(CONSTANT, 0) > 0
+        result: bool = ready.get(SCALED, 0) >= replicas and ready.get(CONSTANT, 0) > 0
+        return result

@@ -147,7 +147,8 @@ def rpc(method: F) -> F:
         try:
             if isinstance(request, errors.InvalidRequest):  # from `Decoding`
                 raise request
-            return await method(self, request, context)
+            result: Awaitable[Any] | None = await method(self, request, context)
+            return result
         except grpc.aio.AbortError:
             raise
         except Exception as error:  # every failure must reach the caller as a status

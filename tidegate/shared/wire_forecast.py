@@ -1,5 +1,7 @@
 """Forecasts to protobuf and back: the one conversion."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from protos import forecast_pb2 as pb
@@ -70,5 +72,5 @@ def history_from_proto(message: pb.GetHistoryResponse) -> DemandSeries:
     return DemandSeries(message.model, message.start_s, message.step_s, np.array(message.rate_rps, dtype=float))
 
 
-def _table(rows: list, steps: int) -> FloatArray:
+def _table(rows: Sequence[Sequence[float]], steps: int) -> FloatArray:
     return np.array(rows, dtype=float).reshape(len(rows), steps)

@@ -84,4 +84,5 @@ def counts(rate_rps: Sequence[float] | FloatArray, step_s: float, rng: np.random
 
 def _overlap(times: FloatArray, step_s: float, start_s: float, end_s: float) -> FloatArray:
     """Share of each step that lies within [start, end)."""
-    return np.clip(np.minimum(times + step_s, end_s) - np.maximum(times, start_s), 0.0, step_s) / step_s
+    result: FloatArray = np.clip(np.minimum(times + step_s, end_s) - np.maximum(times, start_s), 0.0, step_s) / step_s
+    return result
