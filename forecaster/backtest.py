@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.calendar import UTC, Calendar
 from forecaster.calibration import gain
 from forecaster.model import FittedModel, fit
 from tidegate.shared.errors import InvalidRequest
@@ -97,14 +98,19 @@ def blocks(origins: Sequence[int]) -> list[list[int]]:
 
 
 def run_block(
-    series: DemandSeries, block: Sequence[int], horizon_s: float, clock: Callable[[], float], slow: bool = False
+    series: DemandSeries,
+    block: Sequence[int],
+    horizon_s: float,
+    clock: Callable[[], float],
+    slow: bool = False,
+    calendar: Calendar = UTC,
 ) -> list[OriginResult]:
     """Fit at the block's first origin, then filter forward to each other one. `clock` gives seconds, for the costs.
 
     Raises NoData where nothing is known up to the first origin.
     """
     began = clock()
-    model = fit(_until(series, block[0]), horizon_s=horizon_s, slow=slow)
+    model = fit(_until(series, block[0]), calendar=calendar, horizon_s=horizon_s, slow=slow)
     fit_seconds = clock() - began
     results, known = [], block[0]
     for origin in block:
@@ -117,11 +123,16 @@ def run_block(
 
 
 def run(
-    series: DemandSeries, origins: Sequence[int], horizon_s: float, clock: Callable[[], float], slow: bool = False
+    series: DemandSeries,
+    origins: Sequence[int],
+    horizon_s: float,
+    clock: Callable[[], float],
+    slow: bool = False,
+    calendar: Calendar = UTC,
 ) -> Iterator[list[OriginResult]]:
     """The results of each block as it is done."""
     for block in blocks(origins):
-        yield run_block(series, block, horizon_s, clock, slow)
+        yield run_block(series, block, horizon_s, clock, slow, calendar)
 
 
 def summarise(series: DemandSeries, results: Sequence[OriginResult]) -> Summary:

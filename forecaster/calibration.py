@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.combine import Weights, combine, weigh
-from forecaster.members import FittedMember, IntArray, Member
+from forecaster.members import FittedMember, Member
 from forecaster.quantiles import FEW, Spread, spread_of
 from forecaster.registry import SEASONAL_NAIVE
 from forecaster.smoothing import ewma, robust_scale
 from forecaster.transform import Scale
-from tidegate.shared.values import FloatArray, Skill
+from tidegate.shared.values import FloatArray, IntArray, Skill
 
 FOLDS = 3
 ORIGINS = 512

@@ -15,9 +15,10 @@ import numpy as np
 import structlog
 
 from forecaster import backtest, model
+from forecaster.explanation import Explanation
 from forecaster.history import History
 from forecaster.metrics import Metrics
-from forecaster.model import Explanation, FittedModel
+from forecaster.model import FittedModel
 from forecaster.observations import Observation
 from forecaster.series import SILENCE_S, check_step, choose_step_s, total_demand
 from forecaster.serving import Series, SeriesInfo, is_better

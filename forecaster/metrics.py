@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from forecaster.model import Explanation
+from forecaster.explanation import Explanation
 from tidegate.shared.values import DURATION_BOUNDS_S
 
 

@@ -8,23 +8,29 @@
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecaster import calibration, seasons
+from forecaster.calendar import UTC, Calendar, ahead, extended
 from forecaster.calibration import Calibration
 from forecaster.combine import combine
+from forecaster.explanation import Explanation, Health, MemberState
+from forecaster.launch import Shape, borrowed
 from forecaster.members import FittedMember, Member, seasonal_naive
 from forecaster.quantiles import upper_quantile
 from forecaster.registry import FAST, SLOW
 from forecaster.series import check_step, regrid_paths
 from forecaster.transform import Scale, scale_for
 from tidegate.shared.errors import InvalidRequest, NoData
-from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
+from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, IntArray
 
 MAX_POINTS = 30_240
 """Points that are learned from, the latest: three weeks of minutes."""
+
+DAY_S = 86_400.0
 
 MAX_HORIZON_STEPS = 100_000
 """Steps ahead that are answered at most, over a day of seconds: each has some hundred sample paths in memory."""
@@ -33,48 +39,26 @@ DEFAULT_HORIZON_STEPS = 60
 """Steps ahead that are calibrated unless asked otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemberState:
-    """How one member stands: `weight` is its mean over horizons, `loss` its recent pinball loss in requests/s."""
-
-    name: str
-    weight: float
-    loss: float
-    failure: str
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a forecast is what it is. `components` (name, requests/s) add up to the mean median over the horizon."""
-
-    model: str
-    at_s: float
-    level_rps: float
-    components: tuple[tuple[str, float], ...]
-    members: tuple[MemberState, ...]
-    seasons_s: tuple[float, ...]
-    skill: Skill
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedModel:
-    """A fitted series. Immutable: `update` returns the next state. `values` are on the modelled scale, gaps NaN."""
+    """A fitted series. Immutable: `update` returns the next state.
+
+    `values` are usual demand (without events) on the modelled scale and the local grid, gaps NaN; the last belongs to
+    the step that ended at `end_s`. `basis` says what the forecast rests on where that is not the series' own seasons.
+    """
 
     model: str
-    start_s: float
+    end_s: float
     step_s: float
     values: FloatArray
+    calendar: Calendar
     periods: tuple[int, ...]
     scale: Scale
     members: dict[str, FittedMember]
     calibration: Calibration
     failures: dict[str, str]
     fitted_at_s: float
-
-    @property
-    def end_s(self) -> float:
-        """End of the last known step: where a forecast starts."""
-        return self.start_s + self.step_s * len(self.values)
+    basis: str = ""
 
     @property
     def seasons_s(self) -> tuple[float, ...]:
@@ -83,7 +67,13 @@ class FittedModel:
 
     def update(self, rate_rps: FloatArray) -> "FittedModel":
         """The model with the next values of the grid known (NaN: missing), shape (n,). Cheap: nothing is refitted."""
-        return replace(self, values=np.concatenate((self.values, self.scale.forward(np.asarray(rate_rps)))))
+        rates = self.calendar.usual(np.asarray(rate_rps, dtype=float), self.end_s, self.step_s)
+        values = extended(self.values, self.end_s, self.scale.forward(rates), self.step_s, self.calendar)
+        return replace(self, values=values, end_s=self.end_s + self.step_s * len(rates))
+
+    def with_calendar(self, calendar: Calendar) -> "FittedModel":
+        """The model with other events ahead (those of the past, and local time, stay as they were at the fit)."""
+        return replace(self, calendar=replace(self.calendar, events=calendar.events))
 
     def forecast(
         self,
@@ -107,14 +97,16 @@ class FittedModel:
         check_step(step)
         _count_steps(horizon_s, step)
         steps, window = self._steps(horizon_s), self._steps(window_s)
-        median = self._median(max(steps, window))
+        places = self._places(max(steps, window))
+        median = self._median(int(places.max()) + 1)
         spread = self.calibration.spread
-        sampled = median + spread.reach(len(median))
-        values = self.scale.back(median[:steps] + spread.offsets(quantiles, steps))
-        rates = self.scale.back(sampled[:, :steps])
+        sampled = self._rates((median + spread.reach(len(median)))[:, places])
+        values = self._rates((median + spread.offsets(quantiles, len(median)))[:, places[:steps]])
+        rates = sampled[:, :steps]
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
             values = np.quantile(rates, quantiles, axis=0)
+        highest = upper_quantile(sampled[:, :window].max(axis=1), quantiles, len(sampled))
         return Forecast(
             model=self.model,
             issued_at_s=self.end_s if issued_at_s is None else issued_at_s,
@@ -123,39 +115,72 @@ class FittedModel:
             quantiles=quantiles,
             values_rps=np.maximum.accumulate(values, axis=0),
             window_s=window_s,
-            window_max_rps=self._window_max(sampled[:, :window], quantiles),
+            window_max_rps=np.maximum.accumulate(highest),
             paths_rps=rates[: max(paths, 0)],
             skill=self.calibration.skill(steps),
             history_s=len(self.values) * self.step_s,
             seasons_s=self.seasons_s,
+            basis=self.basis,
         )
 
     def references(self, steps: int) -> tuple[FloatArray, float]:
         """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""
         last = self.values[np.isfinite(self.values)][-1:]
-        naive = seasonal_naive.fit(self.values, self.periods, steps).season_at(self.values, len(self.values) - 1, steps)
-        return self.scale.back(naive), float(self.scale.back(last)[0])
+        places = self._places(steps)
+        reach = int(places.max(initial=0)) + 1
+        naive = seasonal_naive.fit(self.values, self.periods, reach)
+        path = naive.season_at(self.values, len(self.values) - 1, reach)[places]
+        return self.scale.back(path), float(self.scale.back(last)[0])
 
-    def explain(self, horizon_s: float) -> Explanation:
-        """Components of the mean median over the horizon, and how the members stand. Raises InvalidRequest."""
+    def explain(self, horizon_s: float, at_s: float | None = None) -> Explanation:
+        """Why the forecast over the horizon, or of the one step of it that `at_s` lies in, is what it is.
+
+        Raises InvalidRequest naming the field and the value.
+        """
         _check(horizon_s, QUANTILES, horizon_s)
-        steps, last = self._steps(horizon_s), len(self.values) - 1
-        weights = self.calibration.weights.at(steps)
-        parts = [member.season_at(self.values, last, steps) for member in self.members.values()]
-        season = float(self.scale.back(np.einsum("mh,mh->h", weights, np.array(parts))).mean())
+        steps = self._steps(horizon_s)
+        if at_s is not None and not self.end_s <= at_s < self.end_s + steps * self.step_s:
+            raise InvalidRequest(
+                f"at_s is {at_s:.0f}: it must lie within the horizon, {self.end_s:.0f} to "
+                f"{self.end_s + steps * self.step_s:.0f}"
+            )
+        chosen = slice(None) if at_s is None else slice((first := int((at_s - self.end_s) / self.step_s)), first + 1)
+        places = self._places(steps)
+        reach, last = int(places.max()) + 1, len(self.values) - 1
+        weights = self.calibration.weights.at(reach)
+        parts = [member.season_at(self.values, last, reach) for member in self.members.values()]
+        season = self.scale.back(np.einsum("mh,mh->h", weights, np.array(parts)))[places][chosen].mean()
         level = float(self.scale.back(np.array([np.nanmean(self.values)]))[0])
-        median = float(self.scale.back(self._median(steps)).mean())
-        named = "seasons " + " + ".join(f"{s:g} s" for s in self.seasons_s) if self.periods else "no season"
-        components = (("level", level), (named, season - level), ("recent errors", median - season))
+        path = self._median(reach)
+        usual = self.scale.back(path)[places][chosen].mean()
+        median = self._rates(path[places][None])[0, chosen].mean()
+        named = "season " + " + ".join(f"{s:g} s" for s in self.seasons_s) if self.periods else "no season"
+        offsets = self.calibration.spread.offsets(QUANTILES, reach)
+        fan = self._rates((path + offsets)[:, places])[:, chosen].mean(axis=1)
+        start_s = self.end_s if at_s is None else self.end_s + self.step_s * (chosen.start or 0)
         return Explanation(
-            self.model,
-            self.end_s,
-            level,
-            components,
-            self._member_states(weights),
-            self.seasons_s,
-            self.calibration.skill(steps),
+            model=self.model,
+            from_s=start_s,
+            until_s=self.end_s + steps * self.step_s if at_s is None else start_s + self.step_s,
+            median_rps=float(median),
+            components=(
+                ("level", level),
+                (named, float(season - level)),
+                ("recent errors", float(usual - season)),
+                ("events", float(median - usual)),
+            ),
+            conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
+            members=self._member_states(weights),
+            seasons_s=self.seasons_s,
+            skill=self.calibration.skill(steps),
+            health=self.health(),
+            basis=self.basis,
+            fitted_at_s=self.fitted_at_s,
         )
+
+    def health(self) -> Health:
+        """How good the forecasts of the past were."""
+        return Health()
 
     def _member_states(self, weights: FloatArray) -> tuple[MemberState, ...]:
         means, losses = weights.mean(axis=1), self.calibration.weights.losses
@@ -164,38 +189,79 @@ class FittedModel:
         ]
         return (*taking_part, *(MemberState(n, 0.0, float("nan"), why) for n, why in self.failures.items()))
 
+    def _places(self, steps: int) -> IntArray:
+        """Where each of the next steps in time lies in a path on the local grid, from 0."""
+        return ahead(self.end_s, steps, self.step_s, self.calendar) - 1
+
+    def _rates(self, values: FloatArray) -> FloatArray:
+        """Rates of modelled values, shape (…, steps), with the events that are ahead."""
+        return self.calendar.with_events(self.scale.back(values), self.end_s, self.step_s)
+
     def _median(self, steps: int) -> FloatArray:
         origin = np.array([len(self.values) - 1])
         paths = np.array([member.predict(self.values, origin, steps) for member in self.members.values()])
         result: FloatArray = combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
         return result
 
-    def _window_max(self, sampled: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
-        highest = upper_quantile(sampled.max(axis=1), quantiles, len(sampled))
-        return np.maximum.accumulate(self.scale.back(highest))
-
     def _steps(self, length_s: float) -> int:
         return _count_steps(length_s, self.step_s)
 
 
-def fit(series: DemandSeries, *, horizon_s: float | None = None, slow: bool = False) -> FittedModel:
+def fit(
+    series: DemandSeries,
+    *,
+    calendar: Calendar = UTC,
+    horizon_s: float | None = None,
+    slow: bool = False,
+    shapes: Sequence[Shape] = (),
+) -> FittedModel:
     """Find the seasons, fit the members, weigh them and measure their errors. Deterministic.
 
     `horizon_s` is the furthest horizon that is calibrated (60 steps unless given; forecasts may reach further, with
-    the spread of the furthest). `slow` adds the members that cost seconds. Raises NoData without a single value.
+    the spread of the furthest). `slow` adds the members that cost seconds. A series too short to have seasons of its
+    own borrows one of `shapes` and says so in `basis`. Raises NoData without a single value.
     """
+    series, lender = borrowed(series, shapes)
     rates = _trimmed(series)
     start_s = series.end_s - series.step_s * len(rates)
-    scale = scale_for(rates)
-    values = scale.forward(rates)
-    periods = seasons.find(values, series.step_s)
+    usual = calendar.usual(rates, start_s, series.step_s)
+    scale = scale_for(usual)
+    values, periods, calendar = _on_local_grid(scale.forward(usual), start_s, series.step_s, calendar)
     wanted = DEFAULT_HORIZON_STEPS if horizon_s is None else max(1, int(np.ceil(horizon_s / series.step_s)))
     chosen: tuple[Member, ...] = (*FAST, *SLOW) if slow else FAST
-    first_step = round(start_s / series.step_s)
+    first_step = round(series.end_s / series.step_s) - len(values)
     calibrated, members, failures = calibration.calibrate(chosen, values, periods, wanted, first_step, scale)
     return FittedModel(
-        series.model, start_s, series.step_s, values, periods, scale, members, calibrated, failures, series.end_s
+        model=series.model,
+        end_s=series.end_s,
+        step_s=series.step_s,
+        values=values,
+        calendar=calendar,
+        periods=periods,
+        scale=scale,
+        members=members,
+        calibration=calibrated,
+        failures=failures,
+        fitted_at_s=series.end_s,
+        basis=_basis(lender, periods),
     )
+
+
+def _on_local_grid(
+    values: FloatArray, start_s: float, step_s: float, calendar: Calendar
+) -> tuple[FloatArray, tuple[int, ...], Calendar]:
+    """The values on the grid of local time where days repeat there, the seasons found, and the calendar that holds."""
+    local = extended(values[:1], start_s + step_s, values[1:], step_s, calendar)
+    periods = seasons.find(local, step_s)
+    if len(calendar.offsets) > 1 and not any(period * step_s % DAY_S == 0 for period in periods):
+        return values, seasons.find(values, step_s), calendar.without_zone()
+    return local, periods, calendar
+
+
+def _basis(lender: str, periods: tuple[int, ...]) -> str:
+    if lender:
+        return f"too new for seasons of its own: the shape of {lender} at its own level"
+    return "" if periods else "no season found: the recent level is carried on"
 
 
 def refit_after_s(model: FittedModel) -> float:

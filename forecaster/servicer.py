@@ -49,8 +49,8 @@ class ForecasterServicer(forecast_pb2_grpc.ForecasterServicer):
         explanation, series = await self._engine.explain(request.model, request.horizon_s)
         return pb.ExplainResponse(
             model=explanation.model,
-            at_s=explanation.at_s,
-            level_rps=explanation.level_rps,
+            at_s=explanation.from_s,
+            level_rps=explanation.components[0][1],
             components=[pb.Component(name=name, rate_rps=rate) for name, rate in explanation.components],
             members=[
                 pb.Member(name=m.name, weight=m.weight, loss=m.loss, failure=m.failure) for m in explanation.members

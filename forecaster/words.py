@@ -1,6 +1,6 @@
 """A forecast's reasons in words. PURE."""
 
-from forecaster.model import Explanation
+from forecaster.explanation import Explanation
 
 
 def summary(explanation: Explanation, horizon_s: float) -> str:

@@ -9,12 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tidegate.shared.values import FloatArray
-
-IntArray = NDArray[np.int64]
+from tidegate.shared.values import FloatArray, IntArray
 
 
 class FittedMember(Protocol):

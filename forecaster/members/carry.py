@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members import IntArray
 from forecaster.smoothing import ewma_at, robust_scale
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 HORIZONS = 8
 """Horizons that are regressed, log-spaced; those in between are interpolated."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from forecaster.members import IntArray, profile
+from forecaster.members import profile
 from forecaster.smoothing import fill_gaps
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 MAX_POINTS = 2000
 """The constants are estimated on this many of the latest points."""

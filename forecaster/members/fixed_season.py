@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from forecaster.members import IntArray, carry
-from tidegate.shared.values import FloatArray
+from forecaster.members import carry
+from tidegate.shared.values import FloatArray, IntArray
 
 
 class FixedSeason(ABC):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members import IntArray
 from forecaster.smoothing import ewma, ewma_at
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 HALF_LIVES = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Steps; the first is almost the last value itself."""

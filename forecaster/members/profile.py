@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members import IntArray, carry
+from forecaster.members import carry
 from forecaster.smoothing import circular_mean, cycle_means, robust_scale
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 HALF_LIVES_CYCLES = (1.5, 4.0, 12.0)
 """Memory of a phase that is tried, in cycles."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members import IntArray
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)

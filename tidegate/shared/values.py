@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 QUANTILES: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)
 """The levels that are forecast when nobody asks for others."""
@@ -65,7 +66,8 @@ class Forecast:
 
     `values_rps` has shape (quantiles, steps); `window_max_rps` (quantiles,); `paths_rps` (paths, steps).
     Quantiles never cross and are never negative. Path k of two series made at one time starts from errors seen at
-    the same past time, so that series may be added path by path.
+    the same past time, so that series may be added path by path. `basis` says in words what the forecast rests on
+    where that is not the series' own seasons (another model's shape, the recent level alone); empty where it is.
     """
 
     model: str
@@ -80,6 +82,7 @@ class Forecast:
     skill: Skill = Skill()
     history_s: float = 0.0
     seasons_s: tuple[float, ...] = ()
+    basis: str = ""
 
     @property
     def steps(self) -> int:

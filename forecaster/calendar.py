@@ -1,0 +1,112 @@
+"""What the calendar says of a series: local time, holidays, planned events. PURE: plain numbers, resolved outside.
+
+`forecaster.calendars.build` makes one from a zone's name, a country and the users' events.
+
+Daylight saving is a matter of the grid, not of the members: where days or weeks repeat, a series is modelled on the
+grid of local clock time, in which 09:00 is the same phase on every day of the year. The hour that spring leaves out is
+a gap there; of the hour that autumn repeats, the later pass is kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tidegate.shared.errors import InvalidRequest
+from tidegate.shared.values import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Demand that somebody knows of: over [start_s, end_s) the usual rate times `factor` plus `added_rps`."""
+
+    name: str
+    start_s: float
+    end_s: float
+    factor: float = 1.0
+    added_rps: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest naming the field and the value."""
+        if not self.name:
+            raise InvalidRequest("name is empty: an event needs one, to be removed by")
+        if not 0.0 <= self.start_s < self.end_s < np.inf:
+            raise InvalidRequest(f"end_s is {self.end_s:.0f}: it must be after start_s, {self.start_s:.0f}")
+        if not 0.0 < self.factor < np.inf:
+            raise InvalidRequest(f"factor is {self.factor:g}: it must be over 0 (2 doubles the usual demand)")
+        if not 0.0 <= self.added_rps < np.inf:
+            raise InvalidRequest(f"added_rps is {self.added_rps:g}: it must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A local day, [start_s, end_s), on which people do as on a day of rest."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`offsets` are (from epoch seconds, seconds east of UTC), rising; the first holds for all time before it, too."""
+
+    zone: str = "UTC"
+    offsets: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
+    holidays: tuple[Holiday, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    def offset_steps(self, times_s: FloatArray, step_s: float) -> IntArray:
+        """How many steps local time is ahead of UTC at each time."""
+        from_s, east_s = np.array(self.offsets, dtype=float).T
+        place = np.maximum(np.searchsorted(from_s, times_s, side="right") - 1, 0)
+        steps: IntArray = np.round(east_s[place] / step_s).astype(np.int64)
+        return steps
+
+    def without_zone(self) -> "Calendar":
+        """The same without local time, for series that repeat no days."""
+        return replace(self, zone="UTC", offsets=((0.0, 0.0),))
+
+    def usual(self, rates_rps: FloatArray, start_s: float, step_s: float) -> FloatArray:
+        """What the rates would have been without the events."""
+        result = rates_rps.copy()
+        for event, inside in self._inside(start_s, step_s, len(rates_rps)):
+            result[inside] = np.maximum(result[inside] - event.added_rps, 0.0) / event.factor
+        return result
+
+    def with_events(self, rates_rps: FloatArray, start_s: float, step_s: float) -> FloatArray:
+        """Usual rates, shape (…, steps), with the events put in."""
+        result = rates_rps.copy()
+        for event, inside in self._inside(start_s, step_s, rates_rps.shape[-1]):
+            result[..., inside] = result[..., inside] * event.factor + event.added_rps
+        return result
+
+    def _inside(self, start_s: float, step_s: float, steps: int) -> Iterator[tuple[Event, slice]]:
+        for event in self.events:
+            first, last = (round((edge - start_s) / step_s) for edge in (event.start_s, event.end_s))
+            if last > 0 and first < steps:
+                yield event, slice(max(first, 0), last)
+
+
+UTC = Calendar()
+"""No local time, no holidays, no events."""
+
+
+def extended(values: FloatArray, end_s: float, new: FloatArray, step_s: float, calendar: Calendar) -> FloatArray:
+    """Values on the local grid, followed by new ones that came from `end_s` on, one a step (the input is kept)."""
+    offsets = calendar.offset_steps(end_s + step_s * np.arange(-1.0, len(new)), step_s)
+    changes = np.flatnonzero(np.diff(offsets))
+    pieces = np.split(new, changes)
+    result = np.concatenate((values, pieces[0]))
+    for piece, change in zip(pieces[1:], changes, strict=True):
+        jump = int(offsets[change + 1] - offsets[change])
+        skipped = np.full(max(jump, 0), np.nan)
+        result = np.concatenate((result[: len(result) + min(jump, 0)], skipped, piece))
+    return result
+
+
+def ahead(end_s: float, steps: int, step_s: float, calendar: Calendar) -> IntArray:
+    """Steps ahead on the local grid (1 is the next) of the next `steps` steps in time."""
+    offsets = calendar.offset_steps(end_s + step_s * np.arange(-1.0, steps), step_s)
+    places: IntArray = np.maximum(np.arange(1, steps + 1) + offsets[1:] - offsets[0], 1)
+    return places
