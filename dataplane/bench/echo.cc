@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/connection.h"
+#include "engine/listener.h"
 #include "engine/loop.h"
 
 namespace {

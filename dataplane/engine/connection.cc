@@ -1,7 +1,6 @@
 #include "engine/connection.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "engine/session.h"
@@ -14,12 +13,6 @@ constexpr int kReadsPerTurn = 4;            // then others have their turn
 constexpr size_t kWriteBytes = 128 * 1024;  // frames are made for this much, then written
 constexpr uint32_t kLastStreamId = 0x7fff'ff00;
 
-// Stream objects of this thread, used again and again: their vectors keep their room.
-struct StreamPool {
-  std::vector<std::unique_ptr<Stream>> free;
-};
-thread_local StreamPool stream_pool;
-
 }  // namespace
 
 size_t Connection::state_bytes() { return sizeof(Connection); }
@@ -28,7 +21,7 @@ Connection::Connection(Loop& loop, Role role, Fd fd, const Limits& limits, Conne
     : loop_(loop),
       limits_(limits),
       owner_(owner),
-      fd_(std::move(fd)),
+      transport_(std::move(fd)),
       timer_([](void* self) { static_cast<Connection*>(self)->check_time(); }, this),
       opened_at_(loop.now()),
       last_received_(loop.now()),
@@ -36,7 +29,7 @@ Connection::Connection(Loop& loop, Role role, Fd fd, const Limits& limits, Conne
       role_(role),
       connecting_(connecting) {
   start_session();
-  loop_.watch(fd_.get(), *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  loop_.watch(transport_.fd(), *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
   check_later();
   loop_.dirty(*this);
 }
@@ -46,7 +39,7 @@ Connection::~Connection() {
 }
 
 void Connection::start_session() {
-  session_ = new_session(role_ == Role::server, limits_, this);
+  session_ = new_session(role_ == Role::server, limits_, this, loop_.memory());
   std::vector<nghttp2_settings_entry> settings{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.max_streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits_.stream_window_bytes},
@@ -63,11 +56,10 @@ void Connection::start_session() {
 }
 
 void Connection::on_io(uint32_t events) {
-  if (!fd_) return;
+  if (!transport_) return;
   if (connecting_) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    const int error = connect_error(fd_);
-    if (error != 0) return close(std::strerror(error));
+    if (transport_.connect() == Transport::State::failed) return close(transport_.error());
     connected();
   }
   if (events & EPOLLOUT) loop_.dirty(*this);
@@ -83,17 +75,14 @@ void Connection::connected() {
 void Connection::receive(bool to_the_end) {
   loop_.dirty(*this);
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
-    const ssize_t got = recv(fd_.get(), loop_.read_buffer(), Loop::kReadBufferBytes, 0);
+    const auto [state, got] = transport_.read(loop_.read_buffer(), Loop::kReadBufferBytes);
+    if (state == Transport::State::blocked) return;
+    if (state == Transport::State::failed) return close(transport_.error());
     if (got == 0) return close(why_);
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) close(std::strerror(errno));
-      return;
-    }
     last_received_ = loop_.now();
     if (failing_) continue;  // what comes after our GOAWAY is read and forgotten, so that the peer gets to read it
     in_session_ = true;
-    const ssize_t used = nghttp2_session_mem_recv(session_, loop_.read_buffer(), static_cast<size_t>(got));
+    const ssize_t used = nghttp2_session_mem_recv(session_, loop_.read_buffer(), got);
     in_session_ = false;
     if (aborting_) return close(why_);
     if (used < 0) {
@@ -102,63 +91,47 @@ void Connection::receive(bool to_the_end) {
       return fail(flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(used)));
     }
     if (headers_since_ != 0) check_later();
-    if (static_cast<size_t>(got) < Loop::kReadBufferBytes && !to_the_end) return;  // edge-triggered: the rest rings again
+    if (got < Loop::kReadBufferBytes && !to_the_end) return;  // edge-triggered: the rest rings again
   }
   loop_.again(*this);
 }
 
-// Hands what is pending to the socket; false when it takes no more now (or is gone).
-bool Connection::write_pending() {
-  while (pending_at_ < pending_.size()) {
-    const ssize_t sent = send(fd_.get(), pending_.data() + pending_at_, pending_.size() - pending_at_, MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) close(std::strerror(errno));
-      return false;
-    }
-    pending_at_ += static_cast<size_t>(sent);
-  }
-  pending_at_ = 0;
-  pending_.clear();
-  return true;
-}
-
-void Connection::flush() {
-  if (!fd_ || lingering_) return;
-  if (aborting_) return close(why_);
-  if (connecting_) return;
-  if (!pending_.empty() && !write_pending()) return;
+// Has nghttp2 make frames and hands them to the socket. False when the rest must wait, or the connection has ended.
+bool Connection::write_frames() {
   WriteBuffer& out = write_buffer();
-  for (;;) {
+  for (bool more = true; more;) {
     out.clear();
-    bool more = true;
-    while (out.size() < kWriteBytes) {
+    while (more && out.size() < kWriteBytes) {
       const uint8_t* bytes = nullptr;
       in_session_ = true;
       const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
       in_session_ = false;
-      if (aborting_) return close(why_);
-      if (size < 0) return fail(NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(size)));
-      if (size == 0) {
-        more = false;
-        break;
-      }
-      out.append(bytes, static_cast<size_t>(size));
+      if (aborting_) return close(why_), false;
+      if (size < 0) return fail(NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(size))), false;
+      if (size > 0) out.append(bytes, static_cast<size_t>(size));
+      more = size > 0;
     }
     if (out.size() == 0) break;
-    ssize_t sent;
-    do sent = send(fd_.get(), out.data(), out.size(), MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0) {
-      if (errno != EAGAIN && errno != EWOULDBLOCK) return close(std::strerror(errno));
-      sent = 0;
-    }
-    if (static_cast<size_t>(sent) < out.size()) {
-      pending_.assign(out.data() + sent, out.data() + out.size());
-      return;  // EPOLLOUT calls again
-    }
-    if (!more) break;
+    const Transport::State state = transport_.write(out.data(), out.size());
+    if (state == Transport::State::failed) return close(transport_.error()), false;
+    if (state == Transport::State::blocked) return false;  // EPOLLOUT calls again
   }
+  return true;
+}
+
+void Connection::flush() {
+  if (!transport_ || lingering_) return;
+  if (aborting_) return close(why_);
+  if (connecting_) return;
+  switch (transport_.write_pending()) {
+    case Transport::State::failed:
+      return close(transport_.error());
+    case Transport::State::blocked:
+      return;
+    case Transport::State::done:
+      break;
+  }
+  if (!write_frames()) return;
   if (failing_) return linger();
   const bool done = nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
   if (done && (!shutting_down_ || shutdown_final_)) close(why_);
@@ -171,7 +144,7 @@ void Connection::linger() {
   if (streams_ == 0 && role_ == Role::client) return close(why_);
   lingering_ = true;
   lose_streams(CloseCause::lost);
-  ::shutdown(fd_.get(), SHUT_WR);
+  transport_.end_writing();
   loop_.arm(timer_, loop_.now() + kSecond);
 }
 
@@ -180,7 +153,7 @@ void Connection::lose_streams(CloseCause cause) {
 }
 
 void Connection::shutdown() {
-  if (!fd_ || shutting_down_) return;
+  if (!transport_ || shutting_down_) return;
   shutting_down_ = true;
   why_ = "shut down";
   if (role_ == Role::client || connecting_) {
@@ -206,7 +179,7 @@ void Connection::finish_shutdown() {
 }
 
 void Connection::fail(uint32_t error_code, const char* why) {
-  if (!fd_ || failing_) return;
+  if (!transport_ || failing_) return;
   failing_ = true;
   why_ = why;
   const auto* debug = reinterpret_cast<const uint8_t*>(why);
@@ -224,12 +197,12 @@ void Connection::abort(const char* why) {
 }
 
 void Connection::close(const char* why) {
-  if (!fd_) return;
+  if (!transport_) return;
   const bool never = connecting_;
   if (role_ == Role::client && why == why_ && !shutting_down_ && !failing_) why = "connection closed by the peer";
-  loop_.unwatch(fd_.get());
+  loop_.unwatch(transport_.fd());
   loop_.forget(*this);
-  fd_.reset();
+  transport_.close();
   timer_.cancel();
   lose_streams(never ? CloseCause::connecting : CloseCause::lost);
   owner_.on_closed(*this, why);
@@ -266,13 +239,7 @@ void Connection::check_time() {
 }
 
 Stream* Connection::add_stream(int32_t id) {
-  std::unique_ptr<Stream> stream;
-  if (!stream_pool.free.empty()) {
-    stream = std::move(stream_pool.free.back());
-    stream_pool.free.pop_back();
-  } else {
-    stream = std::make_unique<Stream>();
-  }
+  std::unique_ptr<Stream> stream = Stream::take();
   stream->connection_ = this;
   stream->id_ = id;
   stream->opened_at_ = loop_.now();
@@ -288,16 +255,13 @@ void Connection::drop_stream(Stream& stream, CloseCause cause, uint32_t error_co
   if (stream.next_ != nullptr) stream.next_->previous_ = stream.previous_;
   --streams_;
   last_stream_ = loop_.now();
-  if (fd_ && stream.uncredited_ > 0) stream.credit(stream.uncredited_);
+  if (transport_ && stream.uncredited_ > 0) stream.credit(stream.uncredited_);
   if (stream.id_ != 0) nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
+  if (receiving_ == &stream) receiving_ = nullptr;
   std::unique_ptr<Stream> owned(&stream);
   if (stream.handler_ != nullptr) stream.handler_->on_close(stream, cause, error_code);
-  HeaderList kept(std::move(stream.incoming_));
-  kept.clear();
-  stream = Stream();
-  stream.incoming_.swap(kept);
-  if (stream_pool.free.size() < 4096) stream_pool.free.push_back(std::move(owned));
-  if (streams_ == 0 && fd_) {
+  Stream::give_back(std::move(owned));
+  if (streams_ == 0 && transport_) {
     if (shutting_down_ && role_ == Role::client) fail(NGHTTP2_NO_ERROR, why_);
     else if (going_away_) loop_.dirty(*this);
   }
@@ -341,65 +305,16 @@ void Connection::received(Stream& stream, size_t size) {
     withheld_ += size;
 }
 
-void Stream::credit(size_t size) {
-  Connection& connection = *connection_;
-  size = std::min(size, uncredited_);
-  uncredited_ -= size;
-  connection.buffered_ -= size;
-  nghttp2_session_consume_stream(connection.session_, id_, size);
-  if (connection.withheld_ > 0 && connection.buffered_ <= connection.limits_.connection_buffer_bytes) {
-    nghttp2_session_consume_connection(connection.session_, connection.withheld_);
-    connection.withheld_ = 0;
+void Connection::credited(Stream& stream, size_t size) {
+  buffered_ -= size;
+  if (withheld_ > 0 && buffered_ <= limits_.connection_buffer_bytes) {
+    nghttp2_session_consume_connection(session_, withheld_);
+    withheld_ = 0;
+    loop_.dirty(*this);
   }
-  connection.loop_.dirty(connection);
-}
-
-void Stream::respond(const HeaderViews& headers, Pipe* body) {
-  body_ = body;
-  submit_response(connection_->session_, *this, headers, body != nullptr);
-  connection_->loop_.dirty(*connection_);
-}
-
-void Stream::resume() {
-  if (!deferred_) return;
-  deferred_ = false;
-  nghttp2_session_resume_data(connection_->session_, id_);
-  connection_->loop_.dirty(*connection_);
-}
-
-void Stream::reset(uint32_t error_code) {
-  static Pipe nothing;  // neither bytes nor an end: the pipe may go to another stream from now on
-  body_ = &nothing;
-  reset_by_us_ = true;
-  nghttp2_submit_rst_stream(connection_->session_, NGHTTP2_FLAG_NONE, id_, error_code);
-  connection_->loop_.dirty(*connection_);
-}
-
-Listener::Listener(Loop& loop, Fd fd, Accepted accepted)
-    : loop_(loop),
-      fd_(std::move(fd)),
-      accepted_(std::move(accepted)),
-      retry_([](void* self) { static_cast<Listener*>(self)->on_io(EPOLLIN); }, this) {
-  loop_.watch(fd_.get(), *this, EPOLLIN | EPOLLET);
-}
-
-Listener::~Listener() {
-  loop_.unwatch(fd_.get());
-  loop_.forget(*this);
-}
-
-void Listener::on_io(uint32_t) {
-  for (int accepted = 0; accepted < 64; ++accepted) {
-    Fd fd = accept_from(fd_);
-    if (fd) {
-      accepted_(std::move(fd));
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return;
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-      return loop_.arm(retry_, loop_.now() + 100 * kMillisecond);  // descriptors ran out: look again when some ended
-    }
-  }
-  loop_.again(*this);
+  if (stream.ended_) return;  // its peer needs no more room in it
+  nghttp2_session_consume_stream(session_, stream.id_, size);
+  loop_.dirty(*this);
 }
 
 }  // namespace tidegate

@@ -3,15 +3,12 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include <functional>
-#include <memory>
-#include <vector>
 
 #include "engine/guard.h"
 #include "engine/limits.h"
 #include "engine/loop.h"
-#include "engine/socket.h"
 #include "engine/stream.h"
+#include "engine/transport.h"
 
 namespace tidegate {
 
@@ -46,7 +43,7 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   Stream* open(const HeaderViews& headers, Pipe* body, StreamHandler& handler);
   // Client: whether open() will work, and without the stream having to wait for the peer's limit on streams.
   bool has_room() const { return usable() && streams_ < max_streams_; }
-  bool usable() const { return fd_ && !going_away_; }
+  bool usable() const { return transport_ && !going_away_; }
   bool connecting() const { return connecting_; }
   // The peer has sent its SETTINGS.
   bool ready() const { return handshaken_; }
@@ -75,7 +72,7 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   void start_session();
   void connected();
   void receive(bool to_the_end);
-  bool write_pending();
+  bool write_frames();
   void linger();
   void lose_streams(CloseCause cause);
   void finish_shutdown();
@@ -86,12 +83,13 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   void drop_stream(Stream& stream, CloseCause cause, uint32_t error_code);
   Stream* find(int32_t id) const;
   void received(Stream& stream, size_t size);
+  void credited(Stream& stream, size_t size);
   void abused(const char* why) { if (why != nullptr) fail(NGHTTP2_ENHANCE_YOUR_CALM, why); }
 
   Loop& loop_;
   const Limits& limits_;
   ConnectionOwner& owner_;
-  Fd fd_;
+  Transport transport_;
   nghttp2_session* session_ = nullptr;
   Guard guard_;
   Timer timer_;
@@ -101,8 +99,7 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   Nanos headers_since_ = 0;       // a header block is coming in; 0: none
   Nanos ping_sent_ = 0;           // our keepalive, not yet answered; 0: none
   Stream* first_ = nullptr;
-  std::vector<uint8_t> pending_;  // written by nghttp2, not yet taken by the socket
-  size_t pending_at_ = 0;
+  Stream* receiving_ = nullptr;   // whose frame is coming in
   size_t buffered_ = 0;           // received body bytes that our user still has
   size_t withheld_ = 0;           // connection credit that is not given while too much is buffered
   uint32_t streams_ = 0;
@@ -118,22 +115,6 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   bool in_session_ = false;  // nghttp2 is at work: its streams must stay until it has ended
   bool aborting_ = false;
   const char* why_ = "closed by the peer";
-};
-
-// Accepts connections for one loop.
-class Listener final : public IoHandler {
- public:
-  using Accepted = std::function<void(Fd)>;
-  Listener(Loop& loop, Fd fd, Accepted accepted);
-  ~Listener();
-  void on_io(uint32_t events) override;
-  Address address() const { return local_address(fd_); }
-
- private:
-  Loop& loop_;
-  Fd fd_;
-  Accepted accepted_;
-  Timer retry_;
 };
 
 }  // namespace tidegate

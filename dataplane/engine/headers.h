@@ -26,8 +26,11 @@ class HeaderList {
   void add(nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t flags) {
     nghttp2_rcbuf_incref(name);
     nghttp2_rcbuf_incref(value);
-    entries_.push_back({name, value, flags});
-    bytes_ += view(name).size() + view(value).size() + 32;
+    const nghttp2_vec n = nghttp2_rcbuf_get_buf(name), v = nghttp2_rcbuf_get_buf(value);
+    const auto pass = static_cast<uint8_t>((flags & NGHTTP2_NV_FLAG_NO_INDEX) | NGHTTP2_NV_FLAG_NO_COPY_NAME |
+                                           NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+    entries_.push_back({{n.base, v.base, n.len, v.len, pass}, name, value});
+    bytes_ += n.len + v.len + 32;
   }
   void swap(HeaderList& other) noexcept {
     entries_.swap(other.entries_);
@@ -45,33 +48,25 @@ class HeaderList {
   size_t size() const { return entries_.size(); }
   // As RFC 9113 §6.5.2 counts: names, values and 32 for each.
   size_t bytes() const { return bytes_; }
-  std::string_view name(size_t i) const { return view(entries_[i].name); }
-  std::string_view value(size_t i) const { return view(entries_[i].value); }
+  std::string_view name(size_t i) const { return text(entries_[i].view.name, entries_[i].view.namelen); }
+  std::string_view value(size_t i) const { return text(entries_[i].view.value, entries_[i].view.valuelen); }
   // The first value; empty when absent.
-  std::string_view find(std::string_view name) const {
-    for (const Entry& entry : entries_)
-      if (view(entry.name) == name) return view(entry.value);
+  std::string_view find(std::string_view wanted) const {
+    for (size_t i = 0; i < size(); ++i)
+      if (name(i) == wanted) return value(i);
     return {};
   }
   // Entry `i` to be sent on; valid while this list lives.
-  nghttp2_nv pass(size_t i) const {
-    const nghttp2_vec n = nghttp2_rcbuf_get_buf(entries_[i].name), v = nghttp2_rcbuf_get_buf(entries_[i].value);
-    const auto flags = static_cast<uint8_t>((entries_[i].flags & NGHTTP2_NV_FLAG_NO_INDEX) |
-                                            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
-    return {n.base, v.base, n.len, v.len, flags};
-  }
+  const nghttp2_nv& pass(size_t i) const { return entries_[i].view; }
 
  private:
   struct Entry {
+    nghttp2_nv view;
     nghttp2_rcbuf* name;
     nghttp2_rcbuf* value;
-    uint8_t flags;
   };
 
-  static std::string_view view(nghttp2_rcbuf* buffer) {
-    const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
-    return {reinterpret_cast<const char*>(bytes.base), bytes.len};
-  }
+  static std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
 
   std::vector<Entry> entries_;
   size_t bytes_ = 0;

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/memory.h"
 #include "engine/socket.h"
 #include "engine/timers.h"
 
@@ -79,6 +80,8 @@ class Loop {
 
   // Scratch space for whoever reads or writes in this turn; nothing stays in it.
   uint8_t* read_buffer() { return read_buffer_.get(); }
+  // What the sessions of this loop's connections are made of.
+  MemoryPool& memory() { return memory_; }
 
  private:
   void tick();
@@ -86,6 +89,7 @@ class Loop {
   void flush_all();
   int timeout_ms() const;
 
+  MemoryPool memory_;  // first: everything else may hold blocks of it
   Fd epoll_;
   Fd wake_;
   Nanos now_ = 0;

@@ -29,8 +29,10 @@ struct Callbacks {
     return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* hd, void* user) {
+  // The stream of the frame that comes in is looked up once; callbacks of the same frame find it in `receiving_`.
+  static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* hd, void* user) {
     Connection& c = self(user);
+    c.receiving_ = hd->stream_id != 0 ? stream_of(session, hd->stream_id) : nullptr;
     if (hd->type == NGHTTP2_HEADERS && c.headers_since_ == 0) c.headers_since_ = c.loop_.now();
     if (c.role_ == Connection::Role::server)
       c.abused(c.guard_.frame_received(c.limits_, hd->type, hd->flags, hd->length, c.loop_.now()));
@@ -44,12 +46,13 @@ struct Callbacks {
     Stream* stream = c.add_stream(frame->hd.stream_id);
     nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
     stream->handler_ = &c.owner_.on_stream(*stream);
+    c.receiving_ = stream;
     return 0;
   }
 
-  static int on_header(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
-                       uint8_t flags, void* user) {
-    Stream* stream = stream_of(session, frame->hd.stream_id);
+  static int on_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t flags,
+                       void* user) {
+    Stream* stream = self(user).receiving_;
     if (stream == nullptr || stream->oversized_) return 0;
     stream->incoming_.add(name, value, flags);
     if (stream->incoming_.bytes() > self(user).limits_.max_header_bytes) {
@@ -59,9 +62,9 @@ struct Callbacks {
     return 0;
   }
 
-  static void on_headers(Connection& c, nghttp2_session* session, const nghttp2_frame* frame) {
+  static void on_headers(Connection& c, const nghttp2_frame* frame) {
     c.headers_since_ = 0;
-    Stream* stream = stream_of(session, frame->hd.stream_id);
+    Stream* stream = c.receiving_;
     if (stream == nullptr) return;
     if (stream->oversized_) {
       c.abused(c.guard_.stream_reset_by_us(c.limits_, c.loop_.now()));
@@ -105,18 +108,16 @@ struct Callbacks {
     Connection& c = self(user);
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS:
-        on_headers(c, session, frame);
+        on_headers(c, frame);
         break;
       case NGHTTP2_DATA:
-        if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
-          Stream* stream = stream_of(session, frame->hd.stream_id);
-          if (stream == nullptr) break;
+        if (Stream* stream = c.receiving_; stream != nullptr && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
           stream->ended_ = true;
           stream->handler_->on_end(*stream);
         }
         break;
       case NGHTTP2_RST_STREAM:
-        if (Stream* stream = stream_of(session, frame->hd.stream_id); stream && c.role_ == Connection::Role::server)
+        if (Stream* stream = c.receiving_; stream != nullptr && c.role_ == Connection::Role::server)
           c.abused(c.guard_.stream_reset_by_peer(c.limits_, stream->opened_at_, c.loop_.now()));
         break;
       case NGHTTP2_SETTINGS:
@@ -139,7 +140,7 @@ struct Callbacks {
 
   static int on_data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size,
                            void* user) {
-    Stream* stream = stream_of(session, id);
+    Stream* stream = self(user).receiving_;
     if (stream == nullptr) {
       nghttp2_session_consume(session, id, size);
       return 0;
@@ -244,7 +245,7 @@ nghttp2_session_callbacks* new_callbacks() {
 
 }  // namespace
 
-nghttp2_session* new_session(bool server, const Limits& limits, Connection* connection) {
+nghttp2_session* new_session(bool server, const Limits& limits, Connection* connection, MemoryPool& memory) {
   static nghttp2_session_callbacks* const callbacks = new_callbacks();
   nghttp2_option* option = nullptr;
   nghttp2_option_new(&option);
@@ -253,8 +254,9 @@ nghttp2_session* new_session(bool server, const Limits& limits, Connection* conn
   nghttp2_option_set_max_outbound_ack(option, limits.max_outbound_control);
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
   nghttp2_session* session = nullptr;
-  const int problem = server ? nghttp2_session_server_new2(&session, callbacks, connection, option)
-                             : nghttp2_session_client_new2(&session, callbacks, connection, option);
+  nghttp2_mem pool = memory.for_nghttp2();
+  const int problem = server ? nghttp2_session_server_new3(&session, callbacks, connection, option, &pool)
+                             : nghttp2_session_client_new3(&session, callbacks, connection, option, &pool);
   nghttp2_option_del(option);
   if (problem != 0) throw std::bad_alloc();
   return session;

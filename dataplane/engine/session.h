@@ -10,6 +10,7 @@
 
 #include "engine/headers.h"
 #include "engine/limits.h"
+#include "engine/memory.h"
 
 namespace tidegate {
 
@@ -40,7 +41,7 @@ class WriteBuffer {
 
 WriteBuffer& write_buffer();
 
-nghttp2_session* new_session(bool server, const Limits& limits, Connection* connection);
+nghttp2_session* new_session(bool server, const Limits& limits, Connection* connection, MemoryPool& memory);
 // The new stream's id, or nghttp2's error.
 int32_t submit_request(nghttp2_session* session, Stream& stream, const HeaderViews& headers, bool has_body);
 void submit_response(nghttp2_session* session, Stream& stream, const HeaderViews& headers, bool has_body);

@@ -4,6 +4,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "engine/headers.h"
 #include "engine/pipe.h"
@@ -62,6 +63,9 @@ class Stream {
  private:
   friend class Connection;
   friend struct Callbacks;
+
+  static std::unique_ptr<Stream> take();
+  static void give_back(std::unique_ptr<Stream> stream);
 
   Connection* connection_ = nullptr;
   StreamHandler* handler_ = nullptr;

@@ -55,36 +55,44 @@ class Exchange final : public StreamHandler, public Waiting {
   };
   static constexpr uint8_t kErrorField = 0x0a;  // field 1 of ModelStreamInferResponse is its error message
 
-  // The client's side (exchange.cc).
+  // request.cc
   void read_head();
   void read_request(const uint8_t* data, size_t size);
   void model_known(std::string_view name);
   void no_model(ModelNameReader::State state);
   void messages_arrived(uint32_t count);
-  void refuse(Status status, std::string message, Nanos pushback = -1);
-  void refuse_http(const char* status);
-  void finish(Status status, std::string message);
-  void count_end(Outcome outcome);
-  void on_timer();
-  void watch();
-  void account();
-  void release();
 
-  // The backend's side (attempt.cc).
+  // attempt.cc
+  const ModelEntry& entry();
   void place();
   bool attempt(Upstream& upstream, bool leased);
   void attempt_failed(Failure failure, std::string why);
+  void end_lease();
+  void judge(Status status);
+
+  // holding.cc
   void hold();
   void leave();
   void give_up();
+
+  // response.cc
   void begin_response(HeaderList& headers, bool end);
   void read_response(const uint8_t* data, size_t size);
   void answered(const HeaderList& last);
   void read_report(std::string_view encoded);
   void upstream_closed(CloseCause cause, uint32_t error_code);
-  void end_lease();
-  void judge(Status status);
-  const ModelEntry& entry();
+
+  // refusal.cc
+  void refuse(Status status, std::string message, Nanos pushback = -1);
+  void refuse_http(const char* status);
+  void finish(Status status, std::string message);
+
+  // exchange.cc
+  void count_end(Outcome outcome);
+  void on_timer();
+  void watch();
+  void account();
+  void release();
 
   Worker& worker_;
   Stream* down_ = nullptr;

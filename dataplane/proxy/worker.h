@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/connection.h"
+#include "engine/listener.h"
 #include "engine/loop.h"
 #include "proxy/exchange.h"
 #include "proxy/hold.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/connection.h"
+#include "engine/listener.h"
 #include "engine/loop.h"
 
 namespace tidegate::test {
