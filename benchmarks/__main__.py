@@ -11,8 +11,12 @@ DEFAULT = ("serving",)  # router compiles the data plane and needs other proxies
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help=f"which (default: {' '.join(DEFAULT)})")
-    for name in parser.parse_args().names or DEFAULT:
-        BENCHMARKS[name]()
+    parser.add_argument("--only", nargs="+", choices=router.SECTIONS, help="these sections of `router`")
+    arguments = parser.parse_args()
+    if arguments.only and arguments.names != ["router"]:
+        parser.error("--only names sections of `router`")
+    for name in arguments.names or DEFAULT:
+        BENCHMARKS[name](*([arguments.only] if arguments.only else []))
 
 
 if __name__ == "__main__":

@@ -14,3 +14,13 @@ def record(name: str, result: dict[str, object]) -> Path:
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps({"machine": describe(), **result}, indent=2) + "\n")
     return path
+
+
+def record_section(name: str, section: str, result: dict[str, object]) -> Path:
+    """Write one section of a benchmark's result, with the machine named; its other sections stay as they are."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    sections = json.loads(path.read_text()) if path.exists() else {}
+    sections[section] = {"machine": describe(), **result}
+    path.write_text(json.dumps(sections, indent=2) + "\n")
+    return path

@@ -1,9 +1,12 @@
 // A gRPC backend that costs next to nothing: echoes each request's messages, or answers a fixed one of N bytes.
-// `echo --listen H:P [--reply BYTES] [--delay-ms MS]`
+// `echo --listen H:P … [--reply BYTES] [--delay-ms MS]`: one process may stand for several backends, so that the core which
+// carries load and backends switches between programs less often.
 #include <signal.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -38,13 +41,8 @@ class Echo final : public StreamHandler {
 
 class EchoServer final : public ConnectionOwner {
  public:
-  EchoServer(const char* listen, long reply, long delay_ms)
-      : delay(delay_ms * kMillisecond),
-        listener_(loop_, listen_on(Address::resolve(listen), 1024), [this](Fd fd) {
-          auto made = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), limits_, *this);
-          Connection* key = made.get();
-          connections_.emplace(key, std::move(made));
-        }) {
+  EchoServer(const std::vector<std::string>& addresses, long reply, long delay_ms) : delay(delay_ms * kMillisecond) {
+    for (const std::string& address : addresses) listen(address);
     limits_.max_streams = 1000;
     limits_.stream_window_bytes = limits_.connection_window_bytes = 16 * 1024 * 1024;
     if (reply >= 0) {
@@ -54,8 +52,6 @@ class EchoServer final : public ConnectionOwner {
     }
     headers_ = {header_view(":status", "200"), header_view("content-type", "application/grpc")};
     trailers_ = {header_view("grpc-status", "0"), header_view("grpc-message", "")};
-    std::printf("ready %s\n", listener_.address().text().c_str());
-    std::fflush(stdout);
   }
   void run() { loop_.run(); }
 
@@ -79,10 +75,18 @@ class EchoServer final : public ConnectionOwner {
   std::vector<Echo*> free_;
 
  private:
+  void listen(const std::string& address) {
+    listeners_.push_back(std::make_unique<Listener>(loop_, listen_on(Address::resolve(address), 1024), [this](Fd fd) {
+      auto made = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), limits_, *this);
+      Connection* key = made.get();
+      connections_.emplace(key, std::move(made));
+    }));
+  }
+
   Loop loop_;
   Limits limits_;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
-  Listener listener_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
 };
 
 void Echo::on_headers(Stream& stream, HeaderList&, bool end) {
@@ -119,14 +123,22 @@ void Echo::on_close(Stream&, CloseCause, uint32_t) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const char* listen = "127.0.0.1:0";
+  std::vector<std::string> addresses;
   long reply = -1, delay_ms = 0;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::string(argv[i]) == "--listen") listen = argv[i + 1];
-    if (std::string(argv[i]) == "--reply") reply = std::atol(argv[i + 1]);
-    if (std::string(argv[i]) == "--delay-ms") delay_ms = std::atol(argv[i + 1]);
+    const std::string flag = argv[i];
+    if (flag == "--listen") {
+      addresses.push_back(argv[i + 1]);
+    } else if (flag == "--reply") {
+      reply = std::atol(argv[i + 1]);
+    } else if (flag == "--delay-ms") {
+      delay_ms = std::atol(argv[i + 1]);
+    } else {
+      std::fprintf(stderr, "unknown flag %s\n", argv[i]);
+      return 2;
+    }
   }
   signal(SIGPIPE, SIG_IGN);
-  EchoServer server(listen, reply, delay_ms);
+  EchoServer server(addresses, reply, delay_ms);
   server.run();
 }
