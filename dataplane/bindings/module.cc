@@ -39,6 +39,7 @@ void bind_limits(nb::module_& m) {
       .def_rw("idle_s", &Limits::idle_s)
       .def_rw("keepalive_s", &Limits::keepalive_s)
       .def_rw("keepalive_timeout_s", &Limits::keepalive_timeout_s)
+      .def_rw("write_stall_s", &Limits::write_stall_s)
       .def_rw("settings_per_s", &Limits::settings_per_s)
       .def_rw("pings_per_s", &Limits::pings_per_s)
       .def_rw("priorities_per_s", &Limits::priorities_per_s)
@@ -48,6 +49,7 @@ void bind_limits(nb::module_& m) {
       .def_rw("fast_reset_s", &Limits::fast_reset_s)
       .def_rw("errors_per_s", &Limits::errors_per_s)
       .def_rw("max_outbound_control", &Limits::max_outbound_control)
+      .def_rw("max_outbound_frames", &Limits::max_outbound_frames)
       .def_rw("ping_min_interval_s", &Limits::ping_min_interval_s)
       .def_rw("ping_strikes", &Limits::ping_strikes);
 }

@@ -90,6 +90,8 @@ void Connection::receive(bool to_the_end) {
       const bool flood = used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
       return fail(flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_INTERNAL_ERROR, nghttp2_strerror(static_cast<int>(used)));
     }
+    if (stuck_since_ != 0 && nghttp2_session_get_outbound_queue_size(session_) > limits_.max_outbound_frames)
+      return fail(NGHTTP2_ENHANCE_YOUR_CALM, "too_many_unread_frames");
     if (headers_since_ != 0) check_later();
     if (got < Loop::kReadBufferBytes && !to_the_end) return;  // edge-triggered: the rest rings again
   }
@@ -114,7 +116,11 @@ bool Connection::write_frames() {
     if (out.size() == 0) break;
     const Transport::State state = transport_.write(out.data(), out.size());
     if (state == Transport::State::failed) return close(transport_.error()), false;
-    if (state == Transport::State::blocked) return false;  // EPOLLOUT calls again
+    if (state == Transport::State::blocked) {
+      stuck_since_ = loop_.now();
+      check_later();
+      return false;  // EPOLLOUT calls again
+    }
   }
   return true;
 }
@@ -123,12 +129,15 @@ void Connection::flush() {
   if (!transport_ || lingering_) return;
   if (aborting_) return close(why_);
   if (connecting_) return;
+  const size_t pending = transport_.pending();
   switch (transport_.write_pending()) {
     case Transport::State::failed:
       return close(transport_.error());
     case Transport::State::blocked:
+      if (transport_.pending() < pending) stuck_since_ = loop_.now();
       return;
     case Transport::State::done:
+      stuck_since_ = 0;
       break;
   }
   if (!write_frames()) return;
@@ -186,6 +195,7 @@ void Connection::fail(uint32_t error_code, const char* why) {
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), error_code,
                         error_code == NGHTTP2_NO_ERROR ? nullptr : debug,
                         error_code == NGHTTP2_NO_ERROR ? 0 : std::strlen(why));
+  loop_.arm(timer_, loop_.now() + kSecond);  // a peer that does not read it is not waited for
   loop_.dirty(*this);
 }
 
@@ -210,11 +220,13 @@ void Connection::close(const char* why) {
 
 // One timer does all that a connection must watch. It is not moved when something happens: it looks, and sleeps on.
 void Connection::check_later() {
+  if (failing_) return;  // its last second runs
   Nanos next = last_received_ + seconds(ping_sent_ != 0 ? limits_.keepalive_timeout_s : limits_.keepalive_s);
   if (ping_sent_ != 0) next = ping_sent_ + seconds(limits_.keepalive_timeout_s);
   if (!handshaken_) next = std::min(next, opened_at_ + seconds(limits_.handshake_s));
   if (headers_since_ != 0) next = std::min(next, headers_since_ + seconds(limits_.headers_s));
   next = std::min(next, (streams_ == 0 ? last_stream_ : loop_.now()) + seconds(limits_.idle_s));
+  if (stuck_since_ != 0) next = std::min(next, stuck_since_ + seconds(limits_.write_stall_s));
   if (shutting_down_ && !shutdown_final_) next = std::min(next, loop_.now() + kSecond);
   loop_.arm(timer_, next);
 }
@@ -228,6 +240,8 @@ void Connection::check_time() {
     return fail(NGHTTP2_ENHANCE_YOUR_CALM, "headers too slow");
   if (ping_sent_ != 0 && now >= ping_sent_ + seconds(limits_.keepalive_timeout_s))
     return close("keepalive ping not answered");
+  if (stuck_since_ != 0 && now >= stuck_since_ + seconds(limits_.write_stall_s))
+    return close("the peer takes no bytes (write_stall_s)");
   if (shutting_down_) finish_shutdown();
   if (streams_ == 0 && handshaken_ && now >= last_stream_ + seconds(limits_.idle_s)) shutdown();
   if (ping_sent_ == 0 && handshaken_ && now >= last_received_ + seconds(limits_.keepalive_s)) {

@@ -98,12 +98,14 @@ class Connection final : public IoHandler, public Flushable, public Retired {
   Nanos last_stream_;             // when the last stream ended
   Nanos headers_since_ = 0;       // a header block is coming in; 0: none
   Nanos ping_sent_ = 0;           // our keepalive, not yet answered; 0: none
+  Nanos stuck_since_ = 0;         // bytes are pending, and the socket takes none; 0: it does
   Stream* first_ = nullptr;
   Stream* receiving_ = nullptr;   // whose frame is coming in
   size_t buffered_ = 0;           // received body bytes that our user still has
   size_t withheld_ = 0;           // connection credit that is not given while too much is buffered
   uint32_t streams_ = 0;
   uint32_t max_streams_ = 100;    // the peer's limit; nghttp2's own guess until its SETTINGS come
+  int32_t highest_stream_ = 0;    // server: the highest number that the peer used
   Role role_;
   bool connecting_;
   bool handshaken_ = false;

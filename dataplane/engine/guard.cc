@@ -18,15 +18,14 @@ void Guard::roll(const Limits& limits, Nanos now) {
 const char* Guard::frame_received(const Limits& limits, uint8_t type, uint8_t flags, size_t length, Nanos now) {
   roll(limits, now);
   switch (type) {
-    case NGHTTP2_DATA: {
-      const bool wasteful = length == 0 && (flags & NGHTTP2_FLAG_END_STREAM) == 0;
-      return wasteful && ++empty_data_ > limits.empty_data_per_s ? "too_many_empty_data" : nullptr;
-    }
+    case NGHTTP2_DATA:
+      return length == 0 && (flags & NGHTTP2_FLAG_END_STREAM) == 0 ? empty_data_received(limits, now) : nullptr;
     case NGHTTP2_SETTINGS:
       if (flags & NGHTTP2_FLAG_ACK) return nullptr;
       return ++settings_ > limits.settings_per_s ? "too_many_settings" : nullptr;
     case NGHTTP2_PING:
       return ping_credit_ == 0 ? "too_many_pings" : (--ping_credit_, nullptr);
+    case NGHTTP2_GOAWAY:
     case NGHTTP2_PRIORITY:
       return ++priorities_ > limits.priorities_per_s ? "too_many_priorities" : nullptr;
     case NGHTTP2_WINDOW_UPDATE:
@@ -36,12 +35,16 @@ const char* Guard::frame_received(const Limits& limits, uint8_t type, uint8_t fl
       return nullptr;
     case NGHTTP2_CONTINUATION:  // nghttp2 limits how many follow one HEADERS
     case NGHTTP2_RST_STREAM:
-    case NGHTTP2_GOAWAY:
     case NGHTTP2_PUSH_PROMISE:
       return nullptr;
     default:
       return nullptr;
   }
+}
+
+const char* Guard::empty_data_received(const Limits& limits, Nanos now) {
+  roll(limits, now);
+  return ++empty_data_ > limits.empty_data_per_s ? "too_many_empty_data" : nullptr;
 }
 
 const char* Guard::ping_received(const Limits& limits, Nanos now) {

@@ -12,6 +12,8 @@ class Guard {
  public:
   // Each returns null while the peer behaves, else the reason to cut it off (goes into GOAWAY's debug data).
   const char* frame_received(const Limits& limits, uint8_t type, uint8_t flags, size_t length, Nanos now);
+  // A DATA frame with neither a byte nor END_STREAM; frame_received() sees those of length 0, padding hides others.
+  const char* empty_data_received(const Limits& limits, Nanos now);
   const char* ping_received(const Limits& limits, Nanos now);
   const char* stream_reset_by_peer(const Limits& limits, Nanos opened_at, Nanos now);
   const char* stream_reset_by_us(const Limits& limits, Nanos now);

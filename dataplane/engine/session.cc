@@ -29,18 +29,30 @@ struct Callbacks {
     return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
 
+  // What RFC 9113 calls connection errors and nghttp2 reads over. §6.3: PRIORITY is of a stream. §5.1.1: new streams go
+  // up; HEADERS of a lower one that isn't open, and that doesn't end it as trailers do, would open it again.
+  static void check_stream_id(Connection& c, nghttp2_session* session, const nghttp2_frame_hd* hd) {
+    if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0) c.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY: stream_id == 0");
+    if (hd->type != NGHTTP2_HEADERS) return;
+    const bool lower = hd->stream_id <= c.highest_stream_ && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0;
+    if (lower && nghttp2_session_find_stream(session, hd->stream_id) == nullptr)
+      c.fail(NGHTTP2_PROTOCOL_ERROR, "HEADERS: stream_id is not above the last");
+    c.highest_stream_ = std::max(c.highest_stream_, hd->stream_id);
+  }
+
   // The stream of the frame that comes in is looked up once; callbacks of the same frame find it in `receiving_`.
   static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* hd, void* user) {
     Connection& c = self(user);
     c.receiving_ = hd->stream_id != 0 ? stream_of(session, hd->stream_id) : nullptr;
-    if (hd->type == NGHTTP2_HEADERS && c.headers_since_ == 0) c.headers_since_ = c.loop_.now();
-    if (c.role_ == Connection::Role::server)
-      c.abused(c.guard_.frame_received(c.limits_, hd->type, hd->flags, hd->length, c.loop_.now()));
+    if (hd->type != NGHTTP2_CONTINUATION) c.headers_since_ = 0;  // a header block that was ignored tells no end
+    if (c.role_ == Connection::Role::server) check_stream_id(c, session, hd);
+    c.abused(c.guard_.frame_received(c.limits_, hd->type, hd->flags, hd->length, c.loop_.now()));
     return 0;
   }
 
   static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     Connection& c = self(user);
+    c.headers_since_ = c.loop_.now();
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     if (c.failing_) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     Stream* stream = c.add_stream(frame->hd.stream_id);
@@ -111,7 +123,10 @@ struct Callbacks {
         on_headers(c, frame);
         break;
       case NGHTTP2_DATA:
-        if (Stream* stream = c.receiving_; stream != nullptr && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+          if (frame->data.padlen > 0 && frame->hd.length == frame->data.padlen)
+            c.abused(c.guard_.empty_data_received(c.limits_, c.loop_.now()));
+        } else if (Stream* stream = c.receiving_; stream != nullptr) {
           stream->ended_ = true;
           stream->handler_->on_end(*stream);
         }
@@ -135,6 +150,12 @@ struct Callbacks {
       default:
         break;
     }
+    return 0;
+  }
+
+  // A header block that is malformed or of a refused stream ends here, not in on_frame_recv.
+  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS) self(user).headers_since_ = 0;
     return 0;
   }
 
@@ -235,6 +256,7 @@ nghttp2_session_callbacks* new_callbacks() {
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback2(callbacks, Callbacks::on_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame_recv);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, Callbacks::on_invalid_frame);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data_chunk);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_stream_close);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::on_frame_send);
@@ -252,6 +274,9 @@ nghttp2_session* new_session(bool server, const Limits& limits, Connection* conn
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, limits.max_outbound_control);
+  // nghttp2's own limit (33 resets a second in the long run, whatever their age) would cut off clients whose deadlines
+  // pass; Guard counts those that are abuse.
+  nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 4096);
   nghttp2_session* session = nullptr;
   nghttp2_mem pool = memory.for_nghttp2();

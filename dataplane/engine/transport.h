@@ -33,6 +33,8 @@ class Transport {
   State write(const uint8_t* data, size_t size);
   // Hands on what waits.
   State write_pending();
+  // Bytes that wait.
+  size_t pending() const { return pending_.size() - pending_at_; }
   // Says to the peer that nothing more will be sent.
   void end_writing();
   void close() { fd_.reset(); }

@@ -160,6 +160,7 @@ ModelNameReader::State ModelNameReader::feed(const uint8_t* data, size_t size, s
     left_ = static_cast<uint32_t>(prefix_[1]) << 24 | static_cast<uint32_t>(prefix_[2]) << 16 | prefix_[3] << 8 | prefix_[4];
     if (prefix_[0] > 1) return State::malformed;
     if (left_ == 0) return State::absent;
+    if (compressed_ && (encoding.empty() || encoding == "identity")) return State::no_encoding;
     if (compressed_ && encoding != "gzip" && encoding != "deflate") return State::unsupported;
     if (compressed_) inflater_ = std::make_unique<Inflater>(encoding == "gzip");
   }

@@ -44,6 +44,7 @@ class ModelNameReader {
     absent,       // the message ended without it
     malformed,    // not protobuf, not UTF-8, or not what its encoding says
     too_far,      // not within the first kSearchBytes
+    no_encoding,  // compressed, but no encoding was named
     unsupported,  // compressed in a way that we can't read
   };
   static constexpr size_t kSearchBytes = 64 * 1024;

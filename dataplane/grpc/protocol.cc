@@ -12,7 +12,7 @@ HeaderKind kind_of(std::string_view name) {
     case 2:
       return name == "te" ? HeaderKind::once : HeaderKind::pass;
     case 4:
-      return name == "host" ? HeaderKind::hop : HeaderKind::pass;
+      return name == "host" ? HeaderKind::host : HeaderKind::pass;
     case 5:
       return name == ":path" ? HeaderKind::path : HeaderKind::pass;
     case 7:
@@ -38,6 +38,12 @@ HeaderKind kind_of(std::string_view name) {
     default:
       return HeaderKind::pass;
   }
+}
+
+bool is_grpc(std::string_view content_type) {
+  constexpr std::string_view kName = "application/grpc";
+  if (content_type.substr(0, kName.size()) != kName) return false;
+  return content_type.size() == kName.size() || content_type[kName.size()] == '+' || content_type[kName.size()] == ';';
 }
 
 Nanos parse_timeout(std::string_view text) {

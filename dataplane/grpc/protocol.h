@@ -28,6 +28,7 @@ enum class Status : int {
 enum class HeaderKind : uint8_t {
   pass,
   hop,  // of one connection only (RFC 9110 §7.6.1, RFC 9113 §8.2.2): never passed on
+  host,  // stands for :authority when that is missing (RFC 9113 §8.3.1)
   method,
   path,
   content_type,
@@ -38,6 +39,9 @@ enum class HeaderKind : uint8_t {
   once,      // known to occur once only: a second one is dropped
 };
 HeaderKind kind_of(std::string_view name);
+
+// Whether a content-type is gRPC's: "application/grpc", followed by nothing, "+proto" and the like, or parameters.
+bool is_grpc(std::string_view content_type);
 
 // A grpc-timeout as a duration; -1 when it is malformed.
 Nanos parse_timeout(std::string_view text);

@@ -47,6 +47,9 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
     switch (kind_of(name)) {
       case HeaderKind::pass:
         break;
+      case HeaderKind::host:
+        if (request_.find(":authority").empty()) views.insert(views.begin(), header_view(":authority", request_.value(i)));
+        continue;
       case HeaderKind::hop:
         continue;
       case HeaderKind::timeout:

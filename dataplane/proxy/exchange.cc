@@ -12,7 +12,7 @@ Exchange::Exchange(Worker& worker)
 
 void Exchange::begin(Stream& down) {
   down_ = &down;
-  arrived_at_ = progress_at_ = worker_.loop().now();
+  arrived_at_ = progress_at_ = taken_at_ = worker_.loop().now();
   request_body_.keep();
   watch();
 }
@@ -50,6 +50,7 @@ void Exchange::on_end(Stream& stream) {
 
 void Exchange::on_sent(Stream& stream, size_t size) {
   progress_at_ = worker_.loop().now();
+  if (&stream == down_) taken_at_ = progress_at_;
   if (&stream == up_) {
     const RetrySettings& retry = worker_.policy().spec.retry;
     if (request_body_.keeps() &&
@@ -102,10 +103,11 @@ void Exchange::watch() {
       next = std::min({next, hold_until_, ask_again_at_});
       break;
     case Phase::done:
-      next = std::min(next, progress_at_ + seconds(times.stall_s));
+      next = std::min(next, taken_at_ + seconds(times.stall_s));
       break;
     default:
-      next = std::min(next, progress_at_ + seconds(response_body_.unread() > 0 ? times.stall_s : times.stream_idle_s));
+      next = std::min(next, response_body_.unread() > 0 ? taken_at_ + seconds(times.stall_s)
+                                                        : progress_at_ + seconds(times.stream_idle_s));
   }
   worker_.loop().arm(timer_, next);
 }
@@ -130,14 +132,19 @@ void Exchange::on_timer() {
   }
   if (phase_ == Phase::reading && now >= arrived_at_ + seconds(times.first_message_s))
     return refuse(Status::deadline_exceeded, "no message came in time (first_message_s)");
-  const Nanos still = now - progress_at_;
   const bool stalled = phase_ == Phase::done || response_body_.unread() > 0;
-  if (down_ != nullptr && stalled && still >= seconds(times.stall_s)) {
+  if (down_ != nullptr && stalled && now >= taken_at_ + seconds(times.stall_s)) {
     down_->reset(NGHTTP2_CANCEL);
-  } else if (phase_ != Phase::held && still >= seconds(times.stream_idle_s)) {
+    taken_at_ = now;  // a client that takes nothing at all doesn't take this either
+  } else if (phase_ != Phase::held && now >= progress_at_ + seconds(times.stream_idle_s)) {
     return refuse(Status::unavailable, "nothing was sent for too long (stream_idle_s)");
   }
   watch();
+}
+
+// Something new waits for the client: how long it may is measured from here if nothing waited before.
+void Exchange::untaken() {
+  if (response_body_.unread() == 0) taken_at_ = worker_.loop().now();
 }
 
 void Exchange::account() {

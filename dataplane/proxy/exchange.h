@@ -92,6 +92,7 @@ class Exchange final : public StreamHandler, public Waiting {
   void on_timer();
   void watch();
   void account();
+  void untaken();
   void release();
 
   Worker& worker_;
@@ -119,7 +120,8 @@ class Exchange final : public StreamHandler, public Waiting {
   Nanos deadline_ = kNever;
   Nanos hold_until_ = kNever;
   Nanos ask_again_at_ = kNever;
-  Nanos progress_at_ = 0;
+  Nanos progress_at_ = 0;  // when anything last went either way
+  Nanos taken_at_ = 0;     // when the client last took some of its answer, or an answer began to wait for it
   size_t accounted_ = 0;
   uint32_t unanswered_ = 0;  // requests (a stream's messages) that have no answer yet
   uint16_t ghosts_ = 0;      // streams of earlier attempts that are not closed yet

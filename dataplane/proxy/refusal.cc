@@ -21,6 +21,7 @@ void Exchange::refuse(Status status, std::string message, Nanos pushback) {
   count_end(upstream_ == nullptr && attempts_ == 0 ? Outcome::refused : outcome_of(status));
   leave();
   end_lease();
+  untaken();
   phase_ = Phase::done;
   if (up_ != nullptr) up_->reset(NGHTTP2_CANCEL);
   request_body_.forget();
@@ -39,6 +40,7 @@ void Exchange::refuse(Status status, std::string message, Nanos pushback) {
 }
 
 void Exchange::refuse_http(const char* status) {
+  untaken();
   phase_ = Phase::done;
   HeaderViews& views = worker_.scratch();
   views.push_back(header_view(":status", status));
@@ -50,6 +52,7 @@ void Exchange::refuse_http(const char* status) {
 void Exchange::finish(Status status, std::string message) {
   count_end(outcome_of(status));
   end_lease();
+  untaken();
   phase_ = Phase::done;
   if (up_ != nullptr) up_->reset(NGHTTP2_CANCEL);
   text_ = percent_encode(message);

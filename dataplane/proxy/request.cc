@@ -36,7 +36,7 @@ void Exchange::read_head() {
     }
   }
   if (method != "POST") return refuse_http("405");
-  if (content_type.substr(0, 16) != "application/grpc") return refuse_http("415");
+  if (!is_grpc(content_type)) return refuse_http("415");
   if (!timeout.empty()) {
     const Nanos left = parse_timeout(timeout);
     if (left < 0) return refuse(Status::internal, "grpc-timeout can't be read: " + std::string(timeout.substr(0, 64)));
@@ -88,6 +88,8 @@ void Exchange::no_model(ModelNameReader::State state) {
   if (kind_ == RouteKind::inference_stream && state == State::absent && request_body_.held() == 0)
     return refuse(Status::ok, "");  // a stream without a message has no answer
   switch (state) {
+    case State::no_encoding:
+      return refuse(Status::internal, "a message is marked as compressed, but no grpc-encoding says how");
     case State::unsupported:
       return refuse(Status::unimplemented, "compressed messages: gzip and deflate can be read, or name the model in the "
                                            "metadata tidegate-model");

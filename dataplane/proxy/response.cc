@@ -53,6 +53,7 @@ void Exchange::begin_response(HeaderList& headers, bool end) {
 
 void Exchange::read_response(const uint8_t* data, size_t size) {
   if (phase_ != Phase::answering || down_ == nullptr) return up_->credit(size);
+  untaken();
   response_body_.append(data, size);
   account();
   down_->resume();
@@ -76,6 +77,7 @@ void Exchange::answered(const HeaderList& last) {
   }
   count_end(outcome_of(status));
   end_lease();
+  untaken();
   phase_ = Phase::done;
   if (&last != &response_) {
     trailer_views_.clear();
