@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace tidegate {
 
@@ -39,5 +40,8 @@ struct Limits {
   double ping_min_interval_s = 10;
   uint32_t ping_strikes = 2;
 };
+
+// Throws std::invalid_argument that names the first field out of its range; `whose` stands before the field.
+void validate(const Limits& limits, const std::string& whose);
 
 }  // namespace tidegate

@@ -8,11 +8,20 @@
 #include <random>
 #include <unordered_set>
 
+#include "engine/check.h"
+
 namespace tidegate {
 
 namespace {
 
 constexpr size_t kMostEvents = 10'000;  // that wait for Python; later ones are counted as lost
+
+DataPlaneOptions validated(DataPlaneOptions options) {
+  validate(options.client_limits, "client_limits");
+  validate(options.upstream_limits, "upstream_limits");
+  check_range("threads", options.threads, 1u, 1024u);
+  return options;
+}
 
 Nanos monotonic_now() {
   timespec at;
@@ -36,7 +45,7 @@ Limits DataPlaneOptions::default_upstream_limits() {
 }
 
 DataPlane::DataPlane(DataPlaneOptions options)
-    : options_(std::move(options)), event_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : options_(validated(std::move(options))), event_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   outliers_ = std::make_unique<Outliers>(shared_.board, [this](Slot slot, Health health, const char* reason) {
     std::string address;
     {
@@ -51,7 +60,7 @@ DataPlane::DataPlane(DataPlaneOptions options)
   shared_.report = [this](Event event) { report(std::move(event)); };
   Address address = Address::resolve(options_.listen);
   uint64_t seed = options_.seed != 0 ? options_.seed : std::random_device()();
-  for (uint32_t i = 0; i < std::max(options_.threads, 1u); ++i) {
+  for (uint32_t i = 0; i < options_.threads; ++i) {
     workers_.push_back(std::make_unique<Worker>(shared_, seed + i * 0x9E3779B97F4A7C15ull));
     Fd socket = listen_on(address, options_.backlog);
     if (i == 0) {
@@ -147,6 +156,7 @@ std::shared_ptr<Policy> DataPlane::compile(PolicySpec spec, Nanos now) {
 }
 
 uint64_t DataPlane::apply(PolicySpec spec) {
+  validate(spec);
   std::lock_guard<std::mutex> lock(mutex_);
   const Nanos now = monotonic_now();
   std::shared_ptr<const Policy> policy = compile(std::move(spec), now);

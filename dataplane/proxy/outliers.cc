@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kLearn = 0.1;          // weight of one answer in the success share
 constexpr double kCoolest = 0.05;       // smallest share of full weight: a cold backend still gets its first requests
-constexpr double kWorst = 0.02;         // smallest success share: failing makes 50 times dearer at most
+constexpr double kWorst = 0.02;         // failing makes 50 times dearer at most
 constexpr uint32_t kMaxBackOff = 16;
 
 }  // namespace
@@ -83,7 +83,9 @@ bool Outliers::eject(BackendHealth& backend, Nanos now) {
 
 void Outliers::price(const BackendHealth& backend, Nanos now) {
   if (backend.ejected_until_ != 0) return board_.set_cost(backend.slot, Scoreboard::kEjected);
-  double share = backend.weight_ * std::max(backend.success_, kWorst);
+  // Squared, because failures end at once: of n outstanding requests, n / success are sent per service time. With n held at
+  // success² of a healthy backend's, it is sent success times a healthy backend's requests: what it answers well.
+  double share = backend.weight_ * std::max(backend.success_ * backend.success_, kWorst);
   const Nanos warm = now - backend.warm_since_;
   if (warm < backend.warm_for_)
     share *= std::max(static_cast<double>(warm) / static_cast<double>(backend.warm_for_), kCoolest);
@@ -133,7 +135,7 @@ void Outliers::tick(Nanos now) {
       if (backend->ejected_until_ != 0 && now >= backend->ejected_until_) {
         backend->ejected_until_ = 0;
         --ejected_;
-        // On trial: half weight, and one more failure ejects it again, for twice the time.
+        // On trial: a quarter of its weight, and one more failure ejects it again, for twice the time.
         backend->success_ = 0.5;
         backend->consecutive_ = settings_.consecutive_failures - 1;
         changes.push_back({backend->slot, Health::ok, "ejection over"});

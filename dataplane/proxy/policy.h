@@ -55,7 +55,6 @@ struct RetrySettings {
   double max_tokens = 1000;
   double token_ratio = 0.1;
   uint32_t max_lost = 3;                    // connections that one request may see break under it
-  uint32_t max_attempts = 16;
   uint64_t buffer_bytes = 1024 * 1024;      // of one request, kept to be sent again
   uint64_t buffers_bytes = 64 * 1024 * 1024;  // of all requests of one worker
   double pause_s = 1;                       // before backends that could not take it are asked again
@@ -80,6 +79,9 @@ struct PolicySpec {
   uint32_t max_models = 1000;              // names that are only asked for and counted one by one; the rest as "(other)"
   uint32_t connections_per_backend = 16;   // of one worker
 };
+
+// Throws std::invalid_argument that names the first field out of its range.
+void validate(const PolicySpec& policy);
 
 // One backend, shared by all workers and by the snapshots that name it.
 struct Backend {

@@ -76,6 +76,7 @@ class BackendStream final : public StreamHandler {
     if (behaviour_.kind == Behaviour::Kind::drop_connection) return stream.connection().abort("test");
     if (behaviour_.kind == Behaviour::Kind::goaway) return stream.connection().shutdown();
     if (behaviour_.kind == Behaviour::Kind::echo_messages) answer(stream);
+    if (behaviour_.kind == Behaviour::Kind::early_status) say_status(stream);
     if (end) on_end(stream);
   }
   void on_data(Stream& stream, const uint8_t* data, size_t size) override {
@@ -95,11 +96,8 @@ class BackendStream final : public StreamHandler {
       server_.requests_[index_].ended = true;
     }
     switch (behaviour_.kind) {
-      case Kind::status: {
-        Metadata head{{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", behaviour_.status}};
-        head.insert(head.end(), behaviour_.trailers.begin(), behaviour_.trailers.end());
-        return stream.respond(views(head), nullptr);
-      }
+      case Kind::status:
+        return say_status(stream);
       case Kind::half_answer:
         stream.respond(views({{":status", "200"}, {"content-type", "application/grpc"}}), &body_);
         // The bytes must be out before the connection breaks.
@@ -135,6 +133,12 @@ class BackendStream final : public StreamHandler {
     trailers_ = views(trailer_data_);
     stream.set_trailers(&trailers_);
     stream.respond(views({{":status", "200"}, {"content-type", "application/grpc"}, {"x-initial", "yes"}}), &body_);
+  }
+
+  void say_status(Stream& stream) {
+    Metadata head{{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", behaviour_.status}};
+    head.insert(head.end(), behaviour_.trailers.begin(), behaviour_.trailers.end());
+    stream.respond(views(head), nullptr);
   }
 
   BackendServer& server_;
@@ -262,6 +266,21 @@ void Call::on_close(Stream&, CloseCause cause, uint32_t error_code) {
   received_.cause = cause;
   received_.error_code = error_code;
   changed_.notify_all();
+}
+
+SilentServer::SilentServer() {
+  thread_.run([this] {
+    listener_ = std::make_unique<Listener>(thread_.loop, listen_on(Address::resolve("127.0.0.1:0"), 16), [this](Fd fd) {
+      static constexpr char kSettings[] = "\0\0\0\4\0\0\0\0\0";
+      ::send(fd.get(), kSettings, sizeof kSettings - 1, MSG_NOSIGNAL);
+      accepted_.push_back(std::move(fd));
+    });
+    address_ = listener_->address().text();
+  });
+}
+
+SilentServer::~SilentServer() {
+  thread_.run([this] { listener_.reset(); });
 }
 
 Client::Client(const std::string& address, Limits limits) : limits_(limits) {

@@ -55,7 +55,7 @@ struct Received {
 
 // How a backend answers one request.
 struct Behaviour {
-  enum class Kind { echo, status, reset, hang, drop_connection, half_answer, goaway, echo_messages } kind = Kind::echo;
+  enum class Kind { echo, status, early_status, reset, hang, drop_connection, half_answer, goaway, echo_messages } kind = Kind::echo;
   std::string status = "0";
   uint32_t error_code = NGHTTP2_REFUSED_STREAM;
   Metadata trailers;
@@ -89,6 +89,20 @@ class BackendServer final : public ConnectionOwner {
   Behaviour behaviour_;
   std::vector<Received> requests_;
   size_t cancelled_ = 0;
+};
+
+// Accepts connections and says its SETTINGS, and nothing ever after: what a peer that hangs looks like.
+class SilentServer {
+ public:
+  SilentServer();
+  ~SilentServer();
+  const std::string& address() const { return address_; }
+
+ private:
+  LoopThread thread_;
+  std::unique_ptr<Listener> listener_;
+  std::vector<Fd> accepted_;
+  std::string address_;
 };
 
 // A call in progress. All methods are for the test's thread.

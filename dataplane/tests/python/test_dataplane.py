@@ -175,3 +175,8 @@ def test_settings_are_checked():
         dp.Policy(holds=3)
     with pytest.raises(RuntimeError, match="nowhere"):
         dp.DataPlane("nowhere")
+
+
+def test_a_value_out_of_its_range_is_named():
+    with pytest.raises(ValueError, match=r"client_limits.max_streams = 0: must be from 1 to 2147483647"):
+        dp.DataPlane("127.0.0.1:0", client_limits=dp.Limits(max_streams=0))

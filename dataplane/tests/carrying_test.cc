@@ -1,73 +1,14 @@
-// The data plane between real connections: what goes on, what comes back, and what is tried again.
-#include "proxy/data_plane.h"
-
+// What goes on to a backend and what comes back, between real connections.
 #include <doctest/doctest.h>
 
-#include <cmath>
-#include <cstring>
+#include <chrono>
+#include <thread>
 
-#include "proxy/totals.h"
-#include "tests/peers.h"
+#include "tests/plane.h"
 
 using namespace tidegate;
 using namespace tidegate::test;
 using Kind = Behaviour::Kind;
-
-namespace {
-
-const std::string kInfer = "/inference.GRPCInferenceService/ModelInfer";
-const std::string kStream = "/inference.GRPCInferenceService/ModelStreamInfer";
-
-PolicySpec policy_for(const std::vector<std::string>& addresses) {
-  PolicySpec policy;
-  for (const std::string& address : addresses) {
-    BackendSpec backend;
-    backend.address = address;
-    backend.models = {"m"};
-    policy.backends.push_back(backend);
-  }
-  policy.models = {{"m", std::nullopt}};
-  policy.routes = {{kInfer, RouteKind::inference},
-                   {kStream, RouteKind::inference_stream},
-                   {"/inference.GRPCInferenceService/ModelConfig", RouteKind::model},
-                   {"/grpc.health.v1.Health/", RouteKind::local},
-                   {"/inference.GRPCInferenceService/LogSettings", RouteKind::refused}};
-  policy.hold.seconds = 5;
-  policy.retry.pause_s = 0.1;
-  return policy;
-}
-
-struct Plane : DataPlane {
-  explicit Plane(PolicySpec policy, uint32_t threads = 1, Limits limits = {}) : DataPlane(options(threads, limits)) {
-    apply(std::move(policy));
-    start();
-  }
-  static DataPlaneOptions options(uint32_t threads, Limits limits) {
-    DataPlaneOptions made;
-    made.threads = threads;
-    made.client_limits = limits;
-    made.seed = 1;
-    return made;
-  }
-  Totals totals() { return total(stats()); }
-  uint32_t outstanding() {
-    uint32_t sum = 0;
-    for (const auto& one : backends()) sum += one.outstanding;
-    return sum;
-  }
-  bool at_rest() {
-    return eventually([&] {
-      const Totals all = totals();
-      int64_t sum = outstanding();
-      for (const auto& [name, model] : all.models) sum += std::abs(model.outstanding) + std::abs(model.held);
-      return sum == 0 && all.bytes_in_flight == 0 && held() == 0 && held_bytes() == 0;
-    });
-  }
-};
-
-uint64_t ended(const ModelStats& stats, Outcome outcome) { return stats.ended[static_cast<size_t>(outcome)]; }
-
-}  // namespace
 
 TEST_CASE("a unary request and its answer pass unchanged") {
   BackendServer backend({Kind::echo, "0", 0, {{"x-trailer", "1"}, {"rich-bin", "AAE"}}, ""});
@@ -166,127 +107,6 @@ TEST_CASE("a client that cancels cancels the backend and gives its lease back") 
   CHECK(ended(plane.totals().models["m"], Outcome::cancelled) == 1);
 }
 
-TEST_CASE("what a backend has not begun goes to another") {
-  BackendServer good;
-  BackendServer bad;
-  SUBCASE("connection refused") { bad.die(); }
-  SUBCASE("stream refused") { bad.behave({Kind::reset, "", NGHTTP2_REFUSED_STREAM, {}, ""}); }
-  SUBCASE("connection lost before an answer") { bad.behave({Kind::drop_connection, "", 0, {}, ""}); }
-  SUBCASE("unavailable, trailers only") { bad.behave({Kind::status, "14", 0, {{"grpc-message", "not ready"}}, ""}); }
-  Plane plane(policy_for({bad.address(), good.address()}));
-  Client client(plane.address());
-  for (int i = 0; i < 20; ++i) CHECK(client.call(kInfer, request_for("m", 1000)).status() == "0");
-  CHECK(good.count() == 20);
-  CHECK(plane.at_rest());
-  CHECK(plane.totals().models["m"].retried > 0);
-  CHECK(plane.totals().models["m"].arrived == 20);
-}
-
-TEST_CASE("what a backend began to answer, or may have done, is not tried again") {
-  BackendServer backend, other;
-  SUBCASE("the connection breaks in the middle of the answer") {
-    backend.behave({Kind::half_answer, "", 0, {}, ""});
-    Plane plane(policy_for({backend.address()}));
-    Client client(plane.address());
-    const Received reply = client.call(kInfer, request_for("m"));
-    CHECK(reply.status() == "14");
-    CHECK(reply.body == request_for("m"));
-    CHECK(plane.at_rest());
-  }
-  SUBCASE("it resets the stream") {
-    backend.behave({Kind::reset, "", NGHTTP2_INTERNAL_ERROR, {}, ""});
-    Plane plane(policy_for({backend.address()}));
-    Client client(plane.address());
-    CHECK(client.call(kInfer, request_for("m")).status() == "13");
-    CHECK(backend.count() == 1);
-  }
-  SUBCASE("pushback says no") {
-    backend.behave({Kind::status, "14", 0, {{"grpc-retry-pushback-ms", "-1"}}, ""});
-    Plane plane(policy_for({backend.address()}));
-    Client client(plane.address());
-    CHECK(client.call(kInfer, request_for("m")).status() == "14");
-    CHECK(backend.count() == 1);
-  }
-}
-
-TEST_CASE("retries of what may have been begun have a budget") {
-  BackendServer bad({Kind::drop_connection, "", 0, {}, ""});
-  PolicySpec policy = policy_for({bad.address()});
-  policy.retry.max_tokens = 4;
-  policy.outliers.enabled = false;
-  Plane plane(policy);
-  Client client(plane.address());
-  for (int i = 0; i < 4; ++i) client.call(kInfer, request_for("m"), {{"grpc-timeout", "2S"}});
-  CHECK(bad.count() <= 6);
-  CHECK(client.call(kInfer, request_for("m")).status() == "14");
-}
-
-TEST_CASE("a request waits for a replica, within bounds") {
-  BackendServer backend;
-  PolicySpec none = policy_for({});
-  none.hold.requests = 2;
-  none.hold.bytes = 10'000;
-  Plane plane(none);
-  Client client(plane.address());
-  auto first = client.begin(kInfer);
-  first->send(request_for("m", 100));
-  first->end();
-  CHECK(eventually([&] { return plane.held() == 1; }));
-  SUBCASE("it goes when one is there") {
-    plane.apply(policy_for({backend.address()}));
-    CHECK(first->wait().status() == "0");
-    CHECK(plane.totals().models["m"].arrived == 1);
-  }
-  SUBCASE("its deadline ends it") {
-    CHECK(client.call(kInfer, request_for("m"), {{"grpc-timeout", "100m"}}).status() == "4");
-    first->cancel();
-  }
-  SUBCASE("too many, or too much, is refused with pushback") {
-    const Received large = client.call(kInfer, request_for("m", 20'000));
-    CHECK(large.status() == "8");
-    CHECK(find(large.headers, "grpc-retry-pushback-ms") != "");
-    auto second = client.begin(kInfer);
-    second->send(request_for("m"));
-    CHECK(eventually([&] { return plane.held() == 2; }));
-    CHECK(client.call(kInfer, request_for("m")).status() == "8");
-    second->cancel();
-    first->cancel();
-  }
-  SUBCASE("what can't be saved is refused at once") {
-    PolicySpec later = none;
-    later.models = {{"m", 60.0}};
-    plane.apply(later);
-    const Received reply = client.call(kInfer, request_for("m"), {{"grpc-timeout", "2S"}});
-    CHECK(reply.status() == "14");
-    CHECK(std::stoi(find(reply.headers, "grpc-retry-pushback-ms")) > 50'000);
-    first->cancel();
-  }
-  SUBCASE("a stopping router lets it go elsewhere") {
-    plane.drain();
-    CHECK(first->wait().status() == "14");
-  }
-  CHECK(plane.at_rest());
-}
-
-TEST_CASE("apply returns when nothing more is sent by the earlier policy") {
-  BackendServer leaving, staying;
-  Plane plane(policy_for({leaving.address(), staying.address()}), 2);
-  Client client(plane.address()), another(plane.address());
-  std::atomic<bool> stop{false};
-  std::thread load([&] {
-    while (!stop) client.call(kInfer, request_for("m"));
-  });
-  CHECK(eventually([&] { return leaving.count() > 5 && staying.count() > 5; }));
-  plane.apply(policy_for({staying.address()}));
-  CHECK(eventually([&] { return plane.outstanding() <= 1; }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // what had left before is there by now
-  const size_t before = leaving.count();
-  for (int i = 0; i < 50; ++i) CHECK(another.call(kInfer, request_for("m")).status() == "0");
-  CHECK(leaving.count() == before);
-  stop = true;
-  load.join();
-}
-
 TEST_CASE("a stream counts each message in flight") {
   BackendServer backend({Kind::echo_messages, "0", 0, {}, ""});
   Plane plane(policy_for({backend.address()}));
@@ -334,49 +154,6 @@ TEST_CASE("a client that doesn't read holds its backend back, not our memory") {
   CHECK(plane.totals().bytes_in_flight <= 512 * 1024);
   CHECK(client.call(kInfer, request_for("m")).body.size() == 8 * 1024 * 1024);  // others go on
   slow->cancel();
-  CHECK(plane.at_rest());
-}
-
-TEST_CASE("a replica that fails fast does not attract") {
-  BackendServer bad({Kind::status, "13", 0, {}, ""}), good;
-  Plane plane(policy_for({bad.address(), good.address()}));
-  Client client(plane.address());
-  for (int i = 0; i < 200; ++i) client.call(kInfer, request_for("m"));
-  CHECK(bad.count() < 20);
-}
-
-TEST_CASE("a replica that only fails is ejected, and Python is told") {
-  BackendServer bad({Kind::status, "13", 0, {}, ""}), busy({Kind::hang, "", 0, {}, ""});
-  Plane plane(policy_for({busy.address()}));
-  Client client(plane.address());
-  std::vector<std::shared_ptr<Call>> calls;
-  for (int i = 0; i < 40; ++i) {
-    calls.push_back(client.begin(kInfer));
-    calls.back()->send(request_for("m"));
-  }
-  CHECK(eventually([&] { return plane.outstanding() == 40; }));
-  plane.apply(policy_for({busy.address(), bad.address()}));
-  for (int i = 0; i < 5; ++i) CHECK(client.call(kInfer, request_for("m")).status() == "13");
-  auto last = client.begin(kInfer);
-  last->send(request_for("m"));
-  CHECK(eventually([&] { return plane.outstanding() == 41; }));
-  CHECK(bad.count() == 5);
-  std::vector<std::string> ejected;
-  for (const Event& event : plane.events())
-    if (event.kind == Event::Kind::ejected) ejected.push_back(event.backend);
-  CHECK(ejected == std::vector<std::string>{bad.address()});
-}
-
-TEST_CASE("GOAWAY loses nothing") {
-  BackendServer backend({Kind::goaway, "", 0, {}, ""});
-  Plane plane(policy_for({backend.address()}));
-  Client client(plane.address());
-  auto call = client.begin(kInfer);
-  call->send(request_for("m"));
-  CHECK(eventually([&] { return backend.count() == 1; }));
-  backend.behave({});
-  for (int i = 0; i < 10; ++i) CHECK(client.call(kInfer, request_for("m")).status() == "0");
-  call->cancel();
   CHECK(plane.at_rest());
 }
 
@@ -436,5 +213,19 @@ TEST_CASE("outstanding is exact whatever happens, with several workers") {
                            : policy_for({flaky.address(), steady.address(), hanging.address()}));
   }
   for (auto& user : users) user.join();
+  CHECK(plane.at_rest());
+}
+
+TEST_CASE("an answer that comes before the request has ended ends both") {
+  BackendServer backend({Kind::early_status, "5", 0, {}, ""});
+  Plane plane(policy_for({backend.address()}));
+  Client client(plane.address());
+  for (const std::string& path : {kInfer, kStream}) {
+    auto call = client.begin(path);
+    call->send(request_for("m", 100'000));  // and never ends
+    const Received reply = call->wait();
+    CHECK(reply.status() == "5");
+    CHECK(reply.error_code == NGHTTP2_NO_ERROR);  // RFC 9113 §8.1
+  }
   CHECK(plane.at_rest());
 }
