@@ -2,6 +2,7 @@
 #
 #   make demo    the main job: real models, a forecast, replicas started before the spike (TRACE=FILE.csv: your own)
 #   make test    every test
+#   make test-kubernetes   the tests on a real Kubernetes control plane, which is built first (10 minutes, once; cached)
 #   make check   style, types, import contracts, generated stubs
 #   make check-native   the C++ data plane: its tests plain, under ASan + UBSan and under TSan; its Python bindings
 #   make fuzz    each of the data plane's fuzz harnesses for FUZZ_S seconds (600), from the committed corpus
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 MAKEFLAGS += --no-print-directory
 
-.PHONY: setup proto check check-native fuzz test bench demo clean
+.PHONY: setup proto check check-native fuzz test test-kubernetes bench demo clean
 
 setup: $(STAMP)
 
@@ -71,6 +72,11 @@ fuzz:
 
 test: setup
 	$(BIN)/pytest
+
+CONTROL_PLANE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidegate/kubernetes-1.20.2
+test-kubernetes: setup
+	@test -n "$$KUBEBUILDER_ASSETS" || tests/kubernetes/build-control-plane "$(CONTROL_PLANE)" >/dev/null
+	$(BIN)/pytest tests/kubernetes
 
 bench: setup
 	$(BIN)/python -m benchmarks
