@@ -67,7 +67,7 @@ fuzz:
 	cmake -S dataplane -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' \
 		-DTIDEGATE_TESTS=OFF -DTIDEGATE_FUZZ=ON -DTIDEGATE_SANITIZE=address,undefined,fuzzer-no-link >/dev/null
 	cmake --build build/fuzz -j2
-	@for harness in headers model_name wire; do mkdir -p build/fuzz/found/$$harness && build/fuzz/fuzz_$$harness \
+	@for harness in headers model_name wire backend; do mkdir -p build/fuzz/found/$$harness && build/fuzz/fuzz_$$harness \
 		-max_total_time=$(FUZZ_S) -max_len=4096 build/fuzz/found/$$harness dataplane/fuzz/corpus/$$harness || exit 1; done
 
 test: setup

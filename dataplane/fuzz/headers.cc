@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (length == 0 || length > 9 || parse_timeout({again, length}) < timeout) __builtin_trap();
   }
   parse_status(text);
+  is_grpc(text);
   kind_of(text);
   const std::string encoded = percent_encode(text);
   for (char c : encoded)

@@ -1,8 +1,9 @@
 // The model's name must be the same however the bytes are cut.
+#include "grpc/model_name.h"
+
 #include <string>
 
 #include "grpc/framing.h"
-#include "grpc/model_name.h"
 
 using namespace tidegate;
 
@@ -23,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     begun += in_pieces.feed(data + at, part).begun;
   }
   if (state != expected) __builtin_trap();
-  if (state == ModelNameReader::State::found && (whole.name() != pieces.name() || !is_utf8(whole.name()))) __builtin_trap();
+  if (state == ModelNameReader::State::found && (whole.name() != pieces.name() || !is_utf8(whole.name())))
+    __builtin_trap();
   if (at_once.feed(data, size).begun != begun) __builtin_trap();
   return 0;
 }
