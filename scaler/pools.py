@@ -1,6 +1,7 @@
 """From a pool's settings to the values that the planner takes. PURE but for its input."""
 
 from scaler.hpa import HpaSpec
+from scaler.hpa_behavior import scale_down_default, scale_up_default
 from scaler.observation import PoolSpec
 from scaler.settings import PoolSettings
 from tidegate.shared.values import Mode
@@ -24,7 +25,7 @@ def pool_spec(settings: PoolSettings) -> PoolSpec:
             target=settings.hpa.target_utilization,
             tolerance=settings.hpa.tolerance,
             sync_period_s=settings.hpa.sync_period_s,
-            downscale_stabilization_s=settings.hpa.downscale_stabilization_s,
-            policy_period_s=settings.hpa.policy_period_s,
+            up=scale_up_default(settings.hpa.policy_period_s),
+            down=scale_down_default(settings.hpa.downscale_stabilization_s, settings.hpa.policy_period_s),
         ),
     )

@@ -41,6 +41,7 @@ def test_an_hour_by_hand(hour: Path, tmp_path: Path) -> None:
     )
     report = json.loads(done.stdout)
     figures = report["policies"]["hpa"]
+    assert figures["spikes"] == []
     assert figures["requests"] == 2400 * 16 + 1200 * 20
     # 80 % is the target: two replicas stay for 2400 s. 100 % asks for ceil(2 · 1.0 / 0.8) = 3 at the first decision
     # that sees it, at 2400 + 15 s; three are at 67 % then, and ceil(3 · 0.667 / 0.8) = 3. Nobody ever waits.
@@ -52,6 +53,36 @@ def test_an_hour_by_hand(hour: Path, tmp_path: Path) -> None:
     assert rows[1] == ["2400", "hpa", "2"]
     assert len(rows) == 1 + 3600 // 15
     assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_few_replicas_by_hand(hour: Path) -> None:
+    """One replica does 10/s of 16/s: the queue grows by 6 a second, so from 0.83 s on everybody waits too long.
+
+    It is 14 400 after 2 400 s, and 26 400 when the last comes, who waits 2 640 s; half of them have come by 1 950 s,
+    and who came then waited 0.6 · 1950 = 1 170 s.
+    """
+    report = json.loads(simulate(str(hour), "--evaluate-from", "2400", "--policy", "constant=1", "--json").stdout)
+    figures = report["policies"]["constant=1"]
+    assert figures["requests"] == 62400
+    assert figures["misses"] == pytest.approx(62400 - 16 * 0.833, abs=2)
+    assert figures["p50_wait_s"] == pytest.approx(1170, abs=1)
+    assert figures["max_wait_s"] == pytest.approx(2640, abs=1)
+    assert figures["replica_seconds"] == 3600
+    assert figures["cost_over_clairvoyant"] == 0.5
+
+
+def test_a_sweep_compares_frontiers(hour: Path, tmp_path: Path) -> None:
+    chart = tmp_path / "frontiers.png"
+    arguments = (str(hour), "--evaluate-from", "4500", "--policy", "hpa,constant", "--sweep", "--chart", str(chart))
+    report = json.loads(simulate(*arguments, "--json").stdout)
+    assert chart.read_bytes().startswith(b"\x89PNG")
+    points = report["frontiers"]["constant"]["points"]
+    assert [point["number"] for point in points] == [1.0, 2.0, 3.0]  # 20/s at 80 % are 3 at most
+    assert points[0]["miss_share"] > 0.9
+    assert points[1] == {"number": 2.0, "miss_share": 0.0, "cost_over_clairvoyant": 1.0}
+    assert report["frontiers"]["constant"]["cost_at"] == pytest.approx({"0.001": 1.0, "0.003": 1.0, "0.01": 1.0}, abs=0.01)
+    assert {"hpa", "hpa=0.9", "constant=2"} <= report["policies"].keys()
+    assert "frontier" in simulate(*arguments).stdout
 
 
 def test_both_policies_twice_the_same_and_blind_to_the_future(hour: Path, tmp_path: Path) -> None:
@@ -80,6 +111,7 @@ def test_times_keep_the_form_of_the_input(tmp_path: Path) -> None:
     [
         (("--policy", "magic"), "magic"),
         (("--policy", "hpa,hpa"), "twice"),
+        (("--policy", "hpa=often"), "often"),
         (("--evaluate-from", "9000"), "9000"),
         (("--evaluate-from", "noon"), "noon"),
         (("--min-replicas", "9", "--max-replicas", "3"), "9"),

@@ -38,12 +38,13 @@ def arrivals(
     unit: Literal["count", "rate"],
     rng: np.random.Generator,
     peak_rps: float | None = None,
+    peak_from_s: float = -np.inf,
 ) -> Arrivals:
     """Arrivals per second of a trace whose values are requests per step (`count`) or per second (`rate`).
 
     Steps over a second are spread as Poisson, drawn in the order of time, so that cutting the trace off changes nothing
-    before the cut. A missing value repeats the last one. With `peak_rps` the 99.5 % rate becomes that. Raises
-    InvalidSeries.
+    before the cut. A missing value repeats the last one. With `peak_rps` the 99.5 % rate of the rows from `peak_from_s`
+    on becomes that. Raises InvalidSeries.
     """
     if not len(trace.rate_rps) or not np.isfinite(trace.rate_rps).any():
         raise InvalidSeries(f"{trace.model}: no value in it")
@@ -53,7 +54,8 @@ def arrivals(
     rates = values / trace.step_s if unit == "count" else values
     if peak_rps is not None:
         rates = _smoothed(rates, trace.step_s)
-        highest = float(np.quantile(rates, PEAK_QUANTILE))
+        measured = rates[trace.times_s() + trace.step_s > peak_from_s]
+        highest = float(np.quantile(measured, PEAK_QUANTILE)) if len(measured) else 0.0
         if highest <= 0:
             raise InvalidSeries(f"{trace.model}: its {PEAK_QUANTILE:.1%} rate is 0, which no factor makes a peak")
         rates = rates * (peak_rps / highest)

@@ -1,12 +1,16 @@
 """The least that a perfect prophet would have paid, as the figure that costs are compared with. PURE.
 
 The fewest ready replicas, tick by tick, that keep every wait within the SLO given the queue carried over; each is asked
-for one start-up ahead, paid from then, and dropped as soon as that is cheaper than to keep it.
+for one start-up ahead, paid from then, and dropped at once. What is asked for at any time is so the most that is needed
+from then to one start-up later: a replica that is needed again sooner than it could be started again is kept.
 """
+
+import math
 
 import numpy as np
 
 from tidegate.shared.values import FloatArray
+from tidegate.simulate.policies import Terms, View
 
 
 def fewest_ready(
@@ -41,3 +45,20 @@ def replica_seconds(ready: list[int], tick_s: int, startup_s: float) -> float:
         total += float(np.minimum((np.diff(at) - 1) * tick_s, startup_s).sum())
         total += 0.0 if at[0] == 0 else startup_s
     return total
+
+
+class ClairvoyantPolicy:
+    """The prophet in the simulated world: its first start-up is as blind as everybody's."""
+
+    def __init__(self, terms: Terms, ahead: FloatArray, start_s: float) -> None:
+        bounds = (terms.min_replicas, terms.max_replicas)
+        padded = np.pad(ahead, (0, -len(ahead) % terms.tick_s))
+        needed = np.array(fewest_ready(padded, terms.capacity_rps, terms.slo_wait_s, terms.tick_s, bounds))
+        reach = math.ceil(terms.startup_s / terms.tick_s - 1e-9)
+        later = np.pad(needed, (0, reach))
+        self._asked = np.lib.stride_tricks.sliding_window_view(later, reach + 1).max(axis=1)
+        self._start_s, self._tick_s = start_s, terms.tick_s
+
+    def decide(self, view: View) -> int:
+        """The most that is needed from now to one start-up later."""
+        return int(self._asked[round((view.now_s - self._start_s) / self._tick_s)])

@@ -1,5 +1,7 @@
 """The production planner on the production forecaster, in the simulated world. PURE."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from forecaster import model as forecaster
@@ -8,7 +10,7 @@ from scaler import planner, trust
 from scaler.demand import grid, pool_forecast
 from scaler.observation import Capacity, Lead, Observation, PoolForecast, PoolSpec
 from tidegate.shared.errors import NoData
-from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Plan
+from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Plan, Skill
 from tidegate.simulate.arrivals import Arrivals
 from tidegate.simulate.policies import Terms, View
 
@@ -17,15 +19,72 @@ PATHS = 200
 COARSEST_STEP_S = 60.0
 REFIT_S = 6 * 3600.0
 """Between refits the fitted model is filtered forward, as in the service."""
+FAN = (0.05, 0.5, 0.95)
+"""Quantiles of the forecast that are kept for the chart."""
+FAN_EVERY_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Quantiles FAN of the rate at one time, requests/s."""
+
+    at_s: float
+    rates_rps: tuple[float, ...]
+
+
+class Forecasts:
+    """The forecaster in the simulated world: what it would answer at each tick.
+
+    Arrivals don't depend on decisions, so the policies of one replay may share it: the first to ask does the work.
+    """
+
+    def __init__(self, terms: Terms, history: Arrivals) -> None:
+        self._window_s = terms.startup_s + terms.tick_s
+        self._horizon_s = self._window_s + terms.startup_s
+        self._grid_s = grid(self._window_s, terms.tick_s)
+        self._learner = Learner(history, model_step_s(self._window_s, terms.tick_s), self._horizon_s)
+        self._asked_at_s: float | None = None
+        self._answer: PoolForecast | None = None
+        self.startup_s = terms.startup_s
+        self.foreseen: list[Foreseen] = []
+        """What was forecast for one start-up after the forecast was made: the last time to do something about it."""
+
+    @property
+    def skill(self) -> Skill | None:
+        """Of the forecast from the history alone; None without history."""
+        ahead = self._learner.ahead(self._learner.end_s)
+        return None if ahead is None else ahead.skill
+
+    def at(self, view: View) -> PoolForecast | None:
+        """The pool's demand from now on; None when nothing was seen yet."""
+        if view.now_s != self._asked_at_s:
+            # The first tick's arrivals are the end of the history, which was learned from.
+            if self._asked_at_s is not None:
+                self._learner.learn(view.arrived)
+            self._asked_at_s = view.now_s
+            arrived_rps = float(view.arrived.mean()) if len(view.arrived) else 0.0
+            ahead = self._learner.ahead(view.now_s)
+            found = {} if ahead is None else {MODEL: ahead}
+            self._answer = pool_forecast(found, {}, {MODEL: arrived_rps}, view.now_s, self._horizon_s, self._grid_s)
+            self._note(view.now_s)
+        return self._answer
+
+    def _note(self, now_s: float) -> None:
+        if self._answer is None:
+            return
+        for_s = now_s + self.startup_s
+        if not self.foreseen or for_s - self.foreseen[-1].at_s >= FAN_EVERY_S:
+            step = min(int(self.startup_s / self._answer.step_s), self._answer.paths_rows_per_s.shape[1] - 1)
+            values = np.quantile(self._answer.paths_rows_per_s[:, step], FAN)
+            self.foreseen.append(Foreseen(for_s, tuple(float(value) for value in values)))
 
 
 class PredictivePolicy:
-    """Learns from the history, then from what arrives; refits now and then, filters forward in between."""
+    """Plans every tick with what the forecaster says, its trust earned on the history."""
 
-    name = "predictive"
-
-    def __init__(self, terms: Terms, history: Arrivals, miss_price: float) -> None:
+    def __init__(self, terms: Terms, forecasts: Forecasts, miss_price: float) -> None:
         self._terms = terms
+        self._forecasts = forecasts
         self._spec = PoolSpec(
             name=MODEL,
             models=(MODEL,),
@@ -34,40 +93,26 @@ class PredictivePolicy:
             slo_wait_s=terms.slo_wait_s,
             miss_price=miss_price,
         )
-        self._window_s = terms.startup_s + terms.tick_s
-        self._horizon_s = self._window_s + terms.startup_s
-        self._learner = Learner(history, model_step_s(self._window_s, terms.tick_s), self._horizon_s)
-        ahead = self._learner.ahead(history.end_s)
-        self._memory = planner.Memory(trust=trust.settled(None if ahead is None else ahead.skill))
+        self._memory = planner.Memory(trust=trust.settled(forecasts.skill))
         self.plan: Plan | None = None
 
     def decide(self, view: View) -> int:
         """The planner's decision; `plan` has its reasons."""
-        self._learner.learn(view.arrived)
-        terms = self._terms
-        arrived_rps = float(view.arrived.mean()) if len(view.arrived) else 0.0
-        lead = Lead(terms.startup_s, "given")
         observation = Observation(
             now_s=view.now_s,
-            tick_s=terms.tick_s,
+            tick_s=self._terms.tick_s,
             ready=view.ready,
             starting_ready_in_s=view.starting_ready_in_s,
-            lead=lead,
-            capacity=Capacity(terms.capacity_rps, "given"),
-            demand_rows_per_s=arrived_rps,
+            lead=Lead(self._terms.startup_s, "given"),
+            capacity=Capacity(self._terms.capacity_rps, "given"),
+            demand_rows_per_s=float(view.arrived.mean()) if len(view.arrived) else 0.0,
             served_rows_per_s=view.served_rps,
             outstanding_rows=view.backlog,
-            forecast=self._pool_forecast(view.now_s, arrived_rps),
+            forecast=self._forecasts.at(view),
             forecast_note="nothing learned yet",
         )
         self.plan, self._memory = planner.plan(self._spec, observation, self._memory)
         return self.plan.desired
-
-    def _pool_forecast(self, now_s: float, arrived_rps: float) -> PoolForecast | None:
-        ahead = self._learner.ahead(now_s)
-        step_s = grid(self._window_s, self._terms.tick_s)
-        found = {} if ahead is None else {MODEL: ahead}
-        return pool_forecast(found, {}, {MODEL: arrived_rps}, now_s, self._horizon_s, step_s)
 
 
 class Learner:
@@ -100,7 +145,7 @@ class Learner:
         self._rates = np.concatenate([self._rates, new])
         self._ahead = None
         fitted = self._fitted
-        if fitted is None or self._end_s - fitted.fitted_at_s >= max(REFIT_S, forecaster.refit_after_s(fitted)):
+        if fitted is None or self.end_s - fitted.fitted_at_s >= max(REFIT_S, forecaster.refit_after_s(fitted)):
             self._fit()
         else:
             self._fitted = fitted.update(new)
@@ -113,7 +158,8 @@ class Learner:
         return self._ahead
 
     @property
-    def _end_s(self) -> float:
+    def end_s(self) -> float:
+        """End of the last whole step."""
         return self._start_s + self._step_s * len(self._rates)
 
     def _fit(self) -> None:

@@ -1,5 +1,6 @@
-"""Runs a policy through the world, tick by tick, and adds up what came of it. PURE and deterministic."""
+"""Runs policies through the world, tick by tick, and adds up what came of it. PURE and deterministic."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,31 +29,39 @@ class Run:
         return float(self.paid.sum())
 
 
-def replay(policy: Policy, terms: Terms, counts: FloatArray, before: FloatArray, start_s: float) -> Run:
+def replay(
+    policies: Mapping[str, Policy], terms: Terms, counts: FloatArray, before: FloatArray, start_s: float
+) -> list[Run]:
     """Ticks from `start_s` on, `counts` arrivals per second ahead, `before` the seconds of the last tick before.
 
-    Every policy begins with the replicas that serve the last tick's load at 80 %, ready: nobody's first minutes count
-    for more than its decisions.
+    Each policy has a world of its own; they take each tick one after the other, so that policies may share what
+    doesn't depend on their decisions (a forecast). Every policy begins with the replicas that serve the last tick's
+    load at 80 %, ready: nobody's first minutes count for more than its decisions.
     """
     rate = float(before.mean()) if len(before) else 0.0
-    first = int(np.ceil(rate / (0.8 * terms.capacity_rps) - 1e-9))
-    ready = min(max(first, terms.min_replicas), terms.max_replicas)
-    world = World(start_s, terms.capacity_rps, terms.startup_s, ready)
-    decisions, arrived, served_rps = [], before, rate
+    ready = terms.bounded(int(np.ceil(rate / (0.8 * terms.capacity_rps) - 1e-9)))
+    first = View(start_s, ready, (), before, before, np.zeros(len(before)))
+    worlds = {name: World(start_s, terms.capacity_rps, terms.startup_s, ready) for name in policies}
+    decisions: dict[str, list[tuple[float, int]]] = {name: [] for name in policies}
     for at in range(0, len(counts), terms.tick_s):
-        in_s = tuple(ready_at - world.now_s for ready_at in world.starting)
-        desired = policy.decide(View(world.now_s, world.ready, in_s, world.backlog, arrived, served_rps))
-        decisions.append((world.now_s, desired))
-        world.ask(desired)
-        arrived = counts[at : at + terms.tick_s]
-        served_rps = world.advance(arrived) / len(arrived)
+        arriving = counts[at : at + terms.tick_s]
+        for name, policy in policies.items():
+            world = worlds[name]
+            desired = policy.decide(world.view() if at else first)
+            decisions[name].append((world.now_s, desired))
+            world.ask(desired)
+            world.advance(arriving)
+    return [_run(name, start_s, decisions[name], world) for name, world in worlds.items()]
+
+
+def _run(name: str, start_s: float, decisions: list[tuple[float, int]], world: World) -> Run:
     came, capacity = np.concatenate(world.arrived), np.concatenate(world.capacity)
     return Run(
-        policy=policy.name,
+        policy=name,
         start_s=start_s,
         decisions=tuple(decisions),
         arrived=came,
-        ready=capacity / terms.capacity_rps,
+        ready=capacity / world.capacity_rps,
         paid=np.concatenate(world.paid),
         waits=waits(came, capacity, np.concatenate(world.backlogs)),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tidegate.shared.values import FloatArray
+from tidegate.simulate.policies import View
 
 
 @dataclass(slots=True)
@@ -41,8 +42,8 @@ class World:
         self.ready -= surplus - (len(self.starting) - kept)
         del self.starting[kept:]
 
-    def advance(self, counts: FloatArray) -> float:
-        """Let `len(counts)` seconds pass with that many arrivals in each; returns how many were served."""
+    def advance(self, counts: FloatArray) -> None:
+        """Let `len(counts)` seconds pass with that many arrivals in each."""
         times = self.now_s + np.arange(len(counts))
         ready = self.ready + np.searchsorted(self.starting, times + 1e-9)
         capacity: FloatArray = self.capacity_rps * ready.astype(np.float64)
@@ -53,10 +54,20 @@ class World:
         self.capacity.append(capacity)
         self.backlogs.append(backlog[:-1])
         self.paid.append(np.full(len(counts), float(self.asked)))
-        served = self.backlog + float(counts.sum()) - float(backlog[-1])
         self.backlog = float(backlog[-1])
         self.now_s += len(counts)
         done = int(np.searchsorted(self.starting, self.now_s + 1e-9))
         self.ready += done
         del self.starting[:done]
-        return served
+
+    def view(self) -> View:
+        """What a policy may see now: the state, and the last `advance`."""
+        waiting = np.append(self.backlogs[-1][1:], self.backlog)
+        return View(
+            now_s=self.now_s,
+            ready=self.ready,
+            starting_ready_in_s=tuple(ready_at - self.now_s for ready_at in self.starting),
+            arrived=self.arrived[-1],
+            served=self.arrived[-1] + self.backlogs[-1] - waiting,
+            waiting=waiting,
+        )

@@ -61,3 +61,9 @@ def test_what_cannot_be_arrivals_is_refused(values: list[float]) -> None:
 def test_a_flat_zero_has_no_peak_to_scale() -> None:
     with pytest.raises(InvalidSeries, match=r"99\.5%"):
         spread([0.0] * 10, 1.0, peak_rps=8.0)
+
+
+def test_the_peak_is_that_of_the_rows_that_are_evaluated() -> None:
+    trace = DemandSeries("t", 0.0, 1.0, np.repeat([9000.0, 3000.0], 200))
+    counts = arrivals(trace, "count", np.random.default_rng(0), 80.0, peak_from_s=200.0).counts
+    assert counts[200:].max() == pytest.approx(80.0)

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from tidegate.simulate.clairvoyant import fewest_ready, replica_seconds
+from tests.support.views import TERMS
+from tidegate.simulate.clairvoyant import ClairvoyantPolicy, fewest_ready, replica_seconds
+from tidegate.simulate.replay import replay
 from tidegate.simulate.waits import waits
 from tidegate.simulate.world import World
 
@@ -38,3 +40,14 @@ def test_a_short_gap_is_cheaper_kept_than_started_again() -> None:
 def test_replicas_of_the_first_tick_are_there_already() -> None:
     assert replica_seconds([3, 3], 15, 120.0) == 90
     assert replica_seconds([2, 3], 15, 120.0) == 75 + 120
+
+
+def test_as_a_policy_it_asks_one_start_up_ahead_and_costs_what_is_said() -> None:
+    """Three replicas' worth, then seven from 600 s on, asked for at 480 s; the gap of a tick at 900 s is bridged."""
+    counts = np.repeat([30.0, 70.0, 30.0, 70.0, 30.0], [600, 300, 15, 285, 300])
+    (run,) = replay({"it": ClairvoyantPolicy(TERMS, counts, 0.0)}, TERMS, counts, np.full(15, 24.0), 0.0)
+    asked = dict(run.decisions)
+    assert [asked[at] for at in (465.0, 480.0, 900.0, 1185.0, 1200.0)] == [3, 7, 7, 7, 3]
+    assert run.waits.late(TERMS.slo_wait_s) == 0.0
+    needed = fewest_ready(counts, 10.0, 0.5, 15, (1, 200))
+    assert run.replica_seconds == replica_seconds(needed, 15, 120.0)

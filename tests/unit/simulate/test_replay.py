@@ -6,8 +6,9 @@ import pytest
 from tests.support.tides import tide_rates
 from tidegate.shared.values import FloatArray
 from tidegate.simulate.arrivals import Arrivals
-from tidegate.simulate.policies import HpaPolicy, Policy, Terms, View
-from tidegate.simulate.predictive import Learner, PredictivePolicy, model_step_s
+from tidegate.simulate.catalogue import POLICIES, Setting, choices
+from tidegate.simulate.policies import Policy, Terms, View
+from tidegate.simulate.predictive import Learner, model_step_s
 from tidegate.simulate.replay import Run, replay
 from tidegate.simulate.report import clairvoyant_replica_seconds, figures
 
@@ -20,17 +21,17 @@ LEARNED = 11 * DAY_S
 HISTORY = Arrivals(0.0, COUNTS[:LEARNED])
 
 
-def run(policy: Policy, counts: FloatArray = COUNTS[LEARNED:]) -> Run:
-    return replay(policy, TERMS, counts, HISTORY.counts[-5:], HISTORY.end_s)
+def run(policy: str, counts: FloatArray = COUNTS[LEARNED:]) -> Run:
+    (choice,) = choices(policy)
+    setting = Setting(TERMS, HISTORY, counts)
+    return replay({policy: choice.make(setting)}, TERMS, counts, HISTORY.counts[-5:], HISTORY.end_s)[0]
 
 
-def predictive() -> PredictivePolicy:
-    return PredictivePolicy(TERMS, HISTORY, miss_price=2.0)
+def alone(policy: Policy, counts: FloatArray, before: FloatArray, start_s: float = 0.0) -> Run:
+    return replay({"it": policy}, TERMS, counts, before, start_s)[0]
 
 
 class Constant:
-    name = "constant"
-
     def __init__(self, replicas: int) -> None:
         self.replicas = replicas
         self.views: list[View] = []
@@ -41,7 +42,7 @@ class Constant:
 
 
 def test_an_hour_of_one_request_a_second_on_one_replica() -> None:
-    done = replay(Constant(1), TERMS, np.full(3600, 1.0), np.full(5, 1.0), 0.0)
+    done = alone(Constant(1), np.full(3600, 1.0), np.full(5, 1.0))
     told = figures(done, TERMS, clairvoyant_replica_seconds(done.arrived, TERMS))
     assert told["requests"] == 3600
     assert told["misses"] == 0
@@ -55,7 +56,7 @@ def test_an_hour_of_one_request_a_second_on_one_replica() -> None:
 
 def test_a_policy_sees_the_last_tick_and_the_queue() -> None:
     policy = Constant(2)
-    replay(policy, TERMS, np.array([30.0] * 5 + [0.0] * 5), np.array([9.0] * 5), 100.0)
+    alone(policy, np.array([30.0] * 5 + [0.0] * 5), np.array([9.0] * 5), 100.0)
     first, second = policy.views
     assert (first.now_s, first.arrived.tolist(), first.backlog, first.ready) == (100.0, [9.0] * 5, 0.0, 2)
     assert (second.arrived.tolist(), second.backlog, second.served_rps) == ([30.0] * 5, 50.0, 20.0)
@@ -63,25 +64,35 @@ def test_a_policy_sees_the_last_tick_and_the_queue() -> None:
 
 def test_every_policy_begins_with_what_the_load_before_needs() -> None:
     policy = Constant(9)
-    replay(policy, TERMS, np.full(5, 50.0), np.full(5, 50.0), 0.0)
+    alone(policy, np.full(5, 50.0), np.full(5, 50.0))
     assert policy.views[0].ready == 7  # 50 / (0.8 · 10)
 
 
-@pytest.mark.parametrize("make", [predictive, lambda: HpaPolicy(TERMS)], ids=["predictive", "hpa"])
-def test_decisions_do_not_change_when_the_future_is_cut_off(make: type[Policy]) -> None:
-    whole = run(make())
-    cut = run(make(), COUNTS[LEARNED : LEARNED + 155])
+@pytest.mark.parametrize("policy", [name for name in POLICIES if name != "clairvoyant"])
+def test_decisions_do_not_change_when_the_future_is_cut_off(policy: str) -> None:
+    whole = run(policy)
+    cut = run(policy, COUNTS[LEARNED : LEARNED + 155])
     assert cut.decisions == whole.decisions[:31]
 
 
-def test_the_same_run_twice_is_the_same() -> None:
-    one, other = run(predictive()), run(predictive())
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_same_run_twice_is_the_same(policy: str) -> None:
+    one, other = run(policy), run(policy)
     assert one.decisions == other.decisions
     assert one.replica_seconds == other.replica_seconds
 
 
+def test_policies_in_one_replay_do_what_they_do_alone() -> None:
+    chosen = choices("predictive,predictive=20,hpa")
+    counts = COUNTS[LEARNED : LEARNED + 155]
+    setting = Setting(TERMS, HISTORY, counts)
+    policies = {choice.label: choice.make(setting) for choice in chosen}
+    together = replay(policies, TERMS, counts, HISTORY.counts[-5:], HISTORY.end_s)
+    assert [one.decisions for one in together] == [run(choice.label, counts).decisions for choice in chosen]
+
+
 def test_predictive_is_there_before_a_recurring_spike_and_hpa_is_not() -> None:
-    ours, rival = run(predictive()), run(HpaPolicy(TERMS))
+    ours, rival = run("predictive"), run("hpa")
     late = [one.waits.late(TERMS.slo_wait_s) / one.waits.requests for one in (ours, rival)]
     assert late[0] < 0.5 * late[1]
     assert ours.replica_seconds < 1.5 * rival.replica_seconds
@@ -91,7 +102,8 @@ def test_predictive_is_there_before_a_recurring_spike_and_hpa_is_not() -> None:
 
 def test_without_anything_learned_predictive_still_serves() -> None:
     nothing = Arrivals(0.0, np.zeros(0))
-    done = replay(PredictivePolicy(TERMS, nothing, 2.0), TERMS, np.full(300, 30.0), np.zeros(0), 0.0)
+    policy = choices("predictive")[0].make(Setting(TERMS, nothing, np.full(300, 30.0)))
+    done = alone(policy, np.full(300, 30.0), np.zeros(0))
     assert done.decisions[-1][1] >= 3
 
 
