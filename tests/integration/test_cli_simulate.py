@@ -80,7 +80,9 @@ def test_a_sweep_compares_frontiers(hour: Path, tmp_path: Path) -> None:
     assert [point["number"] for point in points] == [1.0, 2.0, 3.0]  # 20/s at 80 % are 3 at most
     assert points[0]["miss_share"] > 0.9
     assert points[1] == {"number": 2.0, "miss_share": 0.0, "cost_over_clairvoyant": 1.0}
-    assert report["frontiers"]["constant"]["cost_at"] == pytest.approx({"0.001": 1.0, "0.003": 1.0, "0.01": 1.0}, abs=0.01)
+    assert report["frontiers"]["constant"]["cost_at"] == pytest.approx(
+        {"0.001": 1.0, "0.003": 1.0, "0.01": 1.0}, abs=0.01
+    )
     assert {"hpa", "hpa=0.9", "constant=2"} <= report["policies"].keys()
     assert "frontier" in simulate(*arguments).stdout
 
