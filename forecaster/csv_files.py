@@ -15,6 +15,9 @@ HEADER = ["timestamp", "value"]
 MAX_GAP_STEPS = 1_000_000
 """A jump over more missing rows than this is a wrong timestamp, not a gap."""
 
+MAX_MISSING_STEPS = 4_000_000
+"""Rows missing in all gaps together: each takes memory as if it were there, and so many mean a wrong step."""
+
 
 def read(path: Path, model: str = "") -> tuple[DemandSeries, TimeForm]:
     """The series in a file, and how it writes times. Raises InvalidSeries naming the line."""
@@ -78,6 +81,12 @@ def _on_grid(times: np.ndarray, values: np.ndarray, model: str, name: str) -> De
     if len(wrong):
         line, jump = int(wrong[0]) + 2, times[wrong[0]] - times[wrong[0] - 1]
         raise InvalidSeries(f"{name} line {line}: {jump:g} s after the line before; the file's step is {step_s:g} s")
+    missing = int(slots[-1]) + 1 - len(slots)
+    if missing > MAX_MISSING_STEPS:
+        raise InvalidSeries(
+            f"{name}: {missing} of its {slots[-1] + 1} rows are missing, over {MAX_MISSING_STEPS}; its step, as its "
+            f"first two rows say it, is {step_s:g} s: give it a coarser one, or cut it into several files"
+        )
     rates = np.full(int(slots[-1]) + 1, np.nan)
     rates[slots] = values
     return DemandSeries(model, float(times[0]), step_s, rates)

@@ -1,14 +1,16 @@
 """Following the routers: each one's stream of offered load, second by second, into the history."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import grpc
 import numpy as np
 import structlog
 
 from forecaster.engine import Engine
+from forecaster.lease import RENEW_S
 from forecaster.metrics import Metrics
+from forecaster.names import NewNames
 from forecaster.observations import Observation
 from protos import router_pb2, router_pb2_grpc
 from tidegate.shared.errors import NotReady
@@ -21,8 +23,14 @@ _log = structlog.get_logger(__name__)
 
 
 async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable[[], float], backfill_s: float) -> None:
-    """Keep one router's demand, for ever: after a break, from the second after the last one that came."""
+    """Keep one router's demand, for ever: after a break, from the second after the last one that came.
+
+    While another forecaster leads, it follows; this one begins when it takes over.
+    """
+    while not engine.leading:  # noqa: ASYNC110 - the lease is looked at as often, and lies in a file
+        await asyncio.sleep(RENEW_S)
     since = int(clock() - backfill_s)
+    names = NewNames()
     pause_s = FIRST_PAUSE_S
     followed = metrics.following.labels(address)
     async with channel(address) as connection:
@@ -34,7 +42,7 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
                         pause_s = 0.0
                         _log.info("following", router=address, router_id=second.router_id)
                     followed.set(1)
-                    await engine.observe(_observations(second))
+                    await engine.observe(_observations(second, names, engine.shelf.series))
                     since = second.second + 1
                 why = "the stream ended"
             except grpc.aio.AioRpcError as error:
@@ -48,8 +56,14 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
             await asyncio.sleep(pause_s)
 
 
-def _observations(second: router_pb2.DemandSecond) -> list[Observation]:
+def _observations(second: router_pb2.DemandSecond, names: NewNames, known: Container[str]) -> list[Observation]:
+    told = []
+    for one in second.models:
+        if one.model in known:
+            told.append((one.model, second.second, one.arrivals))
+        else:
+            told += [(one.model, *counted) for counted in names.tell(one.model, second.second, one.arrivals)]
     return [
-        Observation(one.model, second.router_id, float(second.second), 1.0, np.array([float(one.arrivals)]))
-        for one in second.models
+        Observation(model, second.router_id, float(at), 1.0, np.array([float(arrivals)]))
+        for model, at, arrivals in told
     ]

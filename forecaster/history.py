@@ -1,166 +1,223 @@
-"""Demand in an SQLite file: what each source observed, on its own grid.
+"""Demand in the forecaster's file: what each source observed, on its own grid, and its roll-ups.
 
-Write-ahead log: readers never wait for the writer, and what was committed survives kill -9 (`synchronous=NORMAL`
-may lose the last commits when the machine itself loses power, never the file). One row per step, found by its key.
+What arrives goes to the end of a journal, which costs little whatever the number of series, and is readable at once.
+Now and then the journal is folded into blocks (`forecaster.blocks`) of the source's own step and of each coarser one.
+A read takes the blocks and what folding the journal now would make of them: folded or not, the answer is the same.
 """
 
 import sqlite3
-import threading
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from forecaster import blocks
+from forecaster.blocks import SLOTS
+from forecaster.database import Database
 from forecaster.observations import Observation
-from forecaster.series import SourceSeries
-from tidegate.shared.errors import InvalidSetting, NotReady, SeriesNotFound
+from forecaster.series import SourceSeries, resample
+from tidegate.shared.errors import SeriesNotFound
+from tidegate.shared.values import FloatArray
 
-VERSION = 1
-BUSY_TIMEOUT_S = 10.0
-
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS source (
-    id INTEGER PRIMARY KEY, model TEXT NOT NULL, name TEXT NOT NULL, step_s REAL NOT NULL,
-    UNIQUE (model, name, step_s)
-);
-CREATE TABLE IF NOT EXISTS point (
-    source_id INTEGER NOT NULL REFERENCES source (id), slot INTEGER NOT NULL, rate_rps REAL,
-    PRIMARY KEY (source_id, slot)
-) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
-"""
+FOLD_SOURCES = 100
+"""Sources folded in one transaction: some tens of milliseconds in which nobody else can write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is kept of one model: from, to (end of the last observed step), and its coarsest source's step."""
+    """What is known of one model: from, to (end of the last step with a value), and its coarsest source's step."""
 
     first_s: float
     last_s: float
     coarsest_step_s: float
 
 
-class History:
-    """The file. Each thread has a connection of its own; writing is serialised."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    id: int
+    name: str
+    step_s: float
+    first_slot: int | None
+    last_slot: int | None
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-        self._writing = threading.Lock()
-        try:
-            found = self._connection().execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, VERSION):
-                raise InvalidSetting(f"history {path} has version {found}; this forecaster reads version {VERSION}")
-            self._connection().executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise InvalidSetting(f"history {path}: {error}") from None
+
+class History:
+    """Demand by model and source."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def append(self, observations: Iterable[Observation]) -> None:
         """Keep observations, all of them or none; a value for a step that is already there replaces it.
 
-        Raises NotReady when the file can't take them now: another process has locked it, or the disk is full.
+        Raises NotReady when the file can't take them now.
         """
-        connection = self._connection()
-        try:
-            with self._writing, connection:
-                self._insert(connection, observations)
-        except sqlite3.OperationalError as error:
-            raise NotReady(f"history {self._path}: {error}") from None
-
-    def _insert(self, connection: sqlite3.Connection, observations: Iterable[Observation]) -> None:
-        for one in observations:
-            source = self._source_id(connection, one)
-            first = round(one.start_s / one.step_s)
-            values = [None if np.isnan(rate) else float(rate) for rate in one.rate_rps]
-            rows = ((source, first + place, value) for place, value in enumerate(values))
-            connection.executemany("INSERT OR REPLACE INTO point VALUES (?, ?, ?)", rows)
+        with self._database.writing() as connection:
+            for one in observations:
+                slot = round(one.start_s / one.step_s)
+                rates = np.asarray(one.rate_rps, dtype=float)
+                source = _source_id(connection, one)
+                connection.execute(
+                    "INSERT INTO journal (source_id, slot, rates) VALUES (?, ?, ?)",
+                    (source, slot, blocks.packed(rates)),
+                )
+                ends = blocks.known_ends(slot, rates)
+                if ends is not None:
+                    connection.execute(
+                        "UPDATE source SET first_slot = MIN(IFNULL(first_slot, ?1), ?1), "
+                        "last_slot = MAX(IFNULL(last_slot, ?2), ?2) WHERE id = ?3",
+                        (*ends, source),
+                    )
 
     def models(self) -> list[str]:
         """Every model that anything was observed of."""
-        return [row[0] for row in self._connection().execute("SELECT DISTINCT model FROM source ORDER BY model")]
+        rows = self._database.connection().execute(
+            "SELECT DISTINCT model FROM source WHERE first_slot NOTNULL ORDER BY model"
+        )
+        return [row[0] for row in rows]
 
     def span(self, model: str) -> Span:
-        """What is kept of a model. Raises SeriesNotFound."""
+        """What is known of a model. Raises SeriesNotFound, also when only gaps were told of it."""
         ends = [
-            (first * step_s, (last + 1) * step_s, step_s)
-            for source, _, step_s in self._sources(model)
-            for first, last in [self._ends(source)]
-            if first is not None
+            (one.first_slot * one.step_s, (one.last_slot + 1) * one.step_s, one.step_s)
+            for one in self._sources(model)
+            if one.first_slot is not None and one.last_slot is not None
         ]
         if not ends:
-            known = ", ".join(self.models()) or "none"
+            known = ", ".join(self.models()[:20]) or "none"
             raise SeriesNotFound(f"no demand of model {model!r} was ever observed; known models: {known}")
         return Span(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends))
 
-    def read(self, model: str, since_s: float, step_s: float) -> list[SourceSeries]:
-        """Each source's rates from `since_s` on, already averaged to `step_s` where the source is finer.
+    def read(self, model: str, since_s: float, step_s: float, until_s: float = np.inf) -> list[SourceSeries]:
+        """Each source's rates within [since, until), already averaged to `step_s` where the source is finer.
 
         A coarse step is there when at least half of it was observed. Sources with nothing there are left out.
         """
-        return [
-            found
-            for source, name, source_step_s in self._sources(model)
-            for found in [self._read(name, source, source_step_s, since_s, step_s)]
-            if found is not None
-        ]
+        found = (self._read(one, since_s, until_s, step_s) for one in self._sources(model))
+        return [one for one in found if one is not None]
 
-    def prune(self, before_s: float) -> None:
-        """Delete what is older, and sources of which nothing is left."""
-        connection = self._connection()
-        with self._writing, connection:
-            connection.execute(
-                "DELETE FROM point WHERE EXISTS (SELECT 1 FROM source WHERE id = source_id AND slot * step_s < ?)",
-                (before_s,),
-            )
-            connection.execute("DELETE FROM source WHERE id NOT IN (SELECT DISTINCT source_id FROM point)")
+    def fold(self) -> int:
+        """Move the journal into the blocks; returns how many sources had something there."""
+        done = 0
+        while True:
+            with self._database.writing() as connection:
+                query = "SELECT DISTINCT source_id FROM journal LIMIT ?"
+                sources = [row[0] for row in connection.execute(query, (FOLD_SOURCES,)).fetchall()]
+                for source in sources:
+                    self._fold(connection, source)
+            done += len(sources)
+            if len(sources) < FOLD_SOURCES:
+                return done
 
-    def close(self) -> None:
-        """Close every connection."""
-        for connection in self._opened:
-            connection.close()
+    def prune(self, now_s: float, keep_s: Sequence[float]) -> None:
+        """Delete what is older than is kept, and sources of which nothing is left.
 
-    def _connection(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "connection"):
-            connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            self._local.connection = connection
-            self._opened.append(connection)
-        found: sqlite3.Connection = self._local.connection
-        return found
+        `keep_s` has four ages: of steps under 10 s, under a minute, under five minutes, and from there on. The
+        coarsest step of a source is kept the longest.
+        """
+        self.fold()
+        for model in self.models():
+            with self._database.writing() as connection:
+                for one in self._sources(model):
+                    _prune(connection, one, now_s, keep_s)
 
-    def _source_id(self, connection: sqlite3.Connection, one: Observation) -> int:
-        key = (one.model, one.source, one.step_s)
-        connection.execute("INSERT OR IGNORE INTO source (model, name, step_s) VALUES (?, ?, ?)", key)
-        query = "SELECT id FROM source WHERE model = ? AND name = ? AND step_s = ?"
-        return int(connection.execute(query, key).fetchone()[0])
+    def _sources(self, model: str) -> list[_Source]:
+        query = "SELECT id, name, step_s, first_slot, last_slot FROM source WHERE model = ? ORDER BY id"
+        return [_Source(*row) for row in self._database.connection().execute(query, (model,))]
 
-    def _sources(self, model: str) -> list[tuple[int, str, float]]:
-        query = "SELECT id, name, step_s FROM source WHERE model = ? ORDER BY id"
-        return self._connection().execute(query, (model,)).fetchall()
-
-    def _ends(self, source: int) -> tuple[int | None, int]:
-        query = "SELECT MIN(slot), MAX(slot) FROM point WHERE source_id = ?"
-        first, last = self._connection().execute(query, (source,)).fetchone()
-        return first, last
-
-    def _read(self, name: str, source: int, source_step_s: float, since_s: float, step_s: float) -> SourceSeries | None:
-        ratio = round(step_s / source_step_s) if step_s % source_step_s == 0 else 1
-        query = (
-            "SELECT slot / :ratio AS place, AVG(rate_rps) FROM point "
-            "WHERE source_id = :source AND slot >= :since GROUP BY place HAVING COUNT(rate_rps) * 2 >= :ratio"
+    def _fold(self, connection: sqlite3.Connection, source: int) -> None:
+        step_s = connection.execute("SELECT step_s FROM source WHERE id = ?", (source,)).fetchone()[0]
+        folded = self._folded(connection, source, blocks.tiers(step_s))
+        connection.executemany(
+            "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?)",
+            (
+                (source, tier_s, number, blocks.packed(block))
+                for tier_s, by_number in folded.items()
+                for number, block in by_number.items()
+            ),
         )
-        since = int(np.floor(since_s / source_step_s)) // ratio * ratio
-        with closing(self._connection().cursor()) as cursor:
-            rows = cursor.execute(query, {"ratio": ratio, "source": source, "since": since}).fetchall()
-        if not rows:
+        connection.execute("DELETE FROM journal WHERE source_id = ?", (source,))
+
+    def _folded(
+        self, connection: sqlite3.Connection, source: int, chain: Sequence[float]
+    ) -> dict[float, blocks.Blocks]:
+        def load(tier_s: float, number: int) -> FloatArray | None:
+            query = "SELECT rates FROM block WHERE source_id = ? AND step_s = ? AND number = ?"
+            row = connection.execute(query, (source, tier_s, number)).fetchone()
+            return None if row is None else blocks.unpacked(row[0])
+
+        query = "SELECT slot, rates FROM journal WHERE source_id = ? ORDER BY seq"
+        rows = [(slot, blocks.unpacked(rates)) for slot, rates in connection.execute(query, (source,)).fetchall()]
+        return blocks.fold(rows, chain, load)
+
+    def _read(self, source: _Source, since_s: float, until_s: float, step_s: float) -> SourceSeries | None:
+        if source.first_slot is None or source.last_slot is None:
             return None
-        table = np.array(rows, dtype=float)
-        places = table[:, 0].astype(np.int64)
-        rates = np.full(places[-1] - places[0] + 1, np.nan)
-        rates[places - places[0]] = table[:, 1]
-        grid_s = source_step_s * ratio
-        return SourceSeries(name, float(places[0] * grid_s), grid_s, rates)
+        tier_s = blocks.tier_for(source.step_s, step_s)
+        # Whole steps of the answer, so that the first one is not made of a part of itself.
+        since_s = np.floor(since_s / step_s) * step_s if step_s > tier_s else since_s
+        ratio = round(tier_s / source.step_s)
+        first = max(int(np.floor(since_s / tier_s + 1e-9)), source.first_slot // ratio)
+        last = source.last_slot // ratio
+        last = last if until_s == np.inf else min(last, int(np.ceil(until_s / tier_s - 1e-9)) - 1)
+        if last < first:
+            return None
+        rates = self._assembled(source, tier_s, first, last)
+        known = blocks.known_ends(first, rates)
+        if known is None:
+            return None
+        rates = rates[known[0] - first : known[1] - first + 1]
+        start_s = known[0] * tier_s
+        if step_s > tier_s and blocks.divides(tier_s, step_s):
+            start_s, rates = resample(start_s, tier_s, rates, step_s)
+            tier_s = step_s
+        return SourceSeries(source.name, start_s, tier_s, rates)
+
+    def _assembled(self, source: _Source, tier_s: float, first: int, last: int) -> FloatArray:
+        """Rates of slots first..last at one step: the blocks, and over them those that the journal changes."""
+        connection = self._database.connection()
+        query = "SELECT number, rates FROM block WHERE source_id = ? AND step_s = ? AND number BETWEEN ? AND ?"
+        span = (first // SLOTS, last // SLOTS)
+        # One snapshot for both questions: a fold in between would otherwise hide the journal's values.
+        connection.execute("BEGIN DEFERRED")
+        try:
+            chain = blocks.tiers(source.step_s)
+            changed = self._folded(connection, source.id, chain[: chain.index(tier_s) + 1])[tier_s]
+            kept = connection.execute(query, (source.id, tier_s, *span)).fetchall()
+        finally:
+            connection.rollback()
+        table = np.full((span[1] - span[0] + 1) * SLOTS, np.nan)
+        for number, block in [(number, blocks.unpacked(rates)) for number, rates in kept] + list(changed.items()):
+            if span[0] <= number <= span[1]:
+                table[(number - span[0]) * SLOTS : (number - span[0] + 1) * SLOTS] = block
+        result: FloatArray = table[first - span[0] * SLOTS : last + 1 - span[0] * SLOTS]
+        return result
+
+
+def _source_id(connection: sqlite3.Connection, one: Observation) -> int:
+    key = (one.model, one.source, one.step_s)
+    query = "SELECT id FROM source WHERE model = ? AND name = ? AND step_s = ?"
+    found = connection.execute(query, key).fetchone()
+    if found is None:
+        return int(connection.execute("INSERT INTO source (model, name, step_s) VALUES (?, ?, ?)", key).lastrowid or 0)
+    return int(found[0])
+
+
+def _prune(connection: sqlite3.Connection, source: _Source, now_s: float, keep_s: Sequence[float]) -> None:
+    chain = blocks.tiers(source.step_s)
+    for tier_s in chain:
+        longest = tier_s == chain[-1]
+        place = len(blocks.TIERS_S) if longest else sum(tier_s >= other for other in blocks.TIERS_S)
+        before_s = now_s - keep_s[place]
+        number = int(before_s // (SLOTS * tier_s))
+        connection.execute(
+            "DELETE FROM block WHERE source_id = ? AND step_s = ? AND number < ?", (source.id, tier_s, number)
+        )
+        if longest and source.last_slot is not None:
+            first = round(number * SLOTS * tier_s / source.step_s)
+            connection.execute("UPDATE source SET first_slot = MAX(first_slot, ?) WHERE id = ?", (first, source.id))
+    connection.execute(
+        "DELETE FROM source WHERE id = ? AND NOT EXISTS (SELECT 1 FROM block WHERE source_id = id) "
+        "AND NOT EXISTS (SELECT 1 FROM journal WHERE source_id = id)",
+        (source.id,),
+    )

@@ -1,42 +1,58 @@
-"""The forecaster's process: service, followers of the routers, refits, and an orderly stop."""
+"""The forecaster's process: service, followers of the routers, upkeep, and an orderly stop."""
 
 import asyncio
+import socket
+import sys
 import time
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from forecaster.database import Database
 from forecaster.engine import Engine
 from forecaster.follow import follow
 from forecaster.history import History
+from forecaster.lease import Lease
 from forecaster.metrics import Metrics
+from forecaster.refits import Workers
 from forecaster.servicer import ForecasterServicer
 from forecaster.settings import ForecasterSettings
-from forecaster.workers import new_worker
+from forecaster.upkeep import Upkeep
+from forecaster.workers import new_workers
 from protos import forecast_pb2, forecast_pb2_grpc
 from tidegate.shared.grpc_server import listen, new_server, serve_metrics, stop_signal
 
 SERVICE = forecast_pb2.DESCRIPTOR.services_by_name["Forecaster"].full_name
 GRACE_S = 1.0
 
+SWITCH_S = 0.0005
+"""Longest that a thread which filters forward keeps the interpreter from one that answers (Python's own: 5 ms)."""
+
 _log = structlog.get_logger(__name__)
 
 
 async def serve(settings: ForecasterSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises InvalidSetting."""
+    sys.setswitchinterval(SWITCH_S)
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    history = History(settings.history)
-    engine = Engine(history, settings, metrics, time.time, new_worker, new_worker)
+    database = Database(settings.history)
+    workers = Workers({"fast": partial(new_workers, settings.fit_processes), "slow": partial(new_workers, 1)})
+    engine = Engine(database, settings, metrics, time.time, workers)
+    metrics.watch(engine.shelf.series)
     server, health = new_server([SERVICE])
     forecast_pb2_grpc.add_ForecasterServicer_to_server(ForecasterServicer(engine, time.time), server)
     address = listen(server, settings.listen)
+    lease = Lease(database, f"{socket.gethostname()}/{address}", address)
+    upkeep = Upkeep(engine, History(database), lease, settings, metrics, time.time)
+    await upkeep.claim()
     serve_metrics(settings.metrics_listen, registry)
     async with stop_signal() as stop:
         await server.start()
         await health.set(serving=True)
-        tasks = [asyncio.create_task(engine.run(stop))]
+        tasks = [asyncio.create_task(upkeep.run(stop))]
         tasks += [
             asyncio.create_task(follow(router, engine, metrics, time.time, settings.backfill_s))
             for router in settings.routers
@@ -45,12 +61,12 @@ async def serve(settings: ForecasterSettings) -> None:
         await _until_stopped(stop, tasks)
         await health.set(serving=False)
         await server.stop(GRACE_S)
-        for task in tasks:
+        for task in tasks[1:]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await engine.close()
-        history.close()
+        await tasks[0]
+        database.close()
 
 
 async def _until_stopped(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -1,24 +1,98 @@
-"""What one model's forecasts are served from, and which of two fits shall serve."""
+"""What one model's forecasts are served from, and the step from one state to the next."""
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from forecaster.model import FittedModel, refit_after_s
+from forecaster.series import SILENCE_S
+from tidegate.shared.values import DemandSeries, Skill
+
+SETTLED_S = 4 * SILENCE_S
+"""What is older than this is taken in for good; what is younger may still be corrected, and is read again."""
+
+FIRST_FIT_AGAIN_S = 5.0
+"""A series without any fit is tried again after this."""
 
 
 @dataclass(slots=True)
 class Series:
-    """One model's fit and its age. `horizon_s` is the furthest that anyone has asked for."""
+    """One model's fit and its age.
+
+    `settled` has taken in what can't change any more; `fresh` is the same filtered forward to the last whole step.
+    `horizon_s` is the furthest that anyone has asked for, `failure` why the last fit failed, `due_s` when the next is.
+    """
 
     model: str
-    fitted: FittedModel | None = None
-    fitted_at_s: float = 0.0
+    settled: FittedModel | None = None
+    fresh: FittedModel | None = None
+    changed: bool = True
+    saved_at_s: float = 0.0
     fit_seconds: float = 0.0
-    slow: bool = False
-    slow_running: bool = False
+    failure: str = ""
     stale: bool = False
+    due_s: float = 0.0
     horizon_s: float = 0.0
     fitting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serve(self, fitted: FittedModel, saved_at_s: float) -> None:
+        """Take a new fit, kept in the file at that time."""
+        with self.lock:
+            self.settled, self.fresh, self.changed, self.failure = fitted, None, True, ""
+            self.saved_at_s = saved_at_s
+
+    def fail(self, why: str) -> None:
+        """Drop a fit that can't answer, and have another made at once."""
+        self.settled, self.fresh, self.failure, self.due_s = None, None, why, 0.0
+
+    def current(self, now_s: float) -> FittedModel | None:
+        """The model filtered forward to the last whole step before `now_s`; None when something must be read first."""
+        if self.changed or self.fresh is None or now_s >= self.fresh.end_s + self.fresh.step_s:
+            return None
+        return self.fresh
+
+    def advance(self, recent: DemandSeries, now_s: float) -> FittedModel:
+        """Filter forward over what came since the settled end (`recent` starts there). Hold `lock`."""
+        settled = self.settled
+        assert settled is not None
+        steps = round((settled.end_s - recent.start_s) / settled.step_s)
+        rates = recent.rate_rps[steps:]
+        old = min(len(rates), int((now_s - SETTLED_S - settled.end_s) / settled.step_s))
+        if old > 0:
+            settled = self.settled = settled.update(rates[:old])
+            rates = rates[old:]
+        self.changed = False
+        self.fresh = settled.update(rates) if len(rates) else settled
+        return self.fresh
+
+    def told(self, start_s: float) -> None:
+        """Something was observed from `start_s` on: before the settled end it is the past itself that has changed."""
+        self.changed = True
+        if self.settled is not None and start_s < self.settled.end_s - 1e-6:
+            self.stale = True
+
+    def asked_for(self, furthest_s: float) -> None:
+        """Somebody wants to know so far ahead: errors are measured that far from the next fit on."""
+        if furthest_s > self.horizon_s:
+            self.horizon_s = furthest_s
+            settled = self.settled
+            if settled is not None and furthest_s > len(settled.calibration.loss) * settled.step_s:
+                self.stale = True
+
+    def outlived(self, last_known_s: float, stale_s: float) -> bool:
+        """Whether demand came again after so long a silence that this fit says nothing about it."""
+        return self.settled is not None and last_known_s - self.settled.end_s > stale_s
+
+    def fitted_at(self, now_s: float, refit_s: float | None) -> None:
+        """A fit has ended, or has failed, at `now_s`: say when the next is due."""
+        ages_s = FIRST_FIT_AGAIN_S if self.settled is None else refit_s or refit_after_s(self.settled)
+        self.due_s = now_s + ages_s
+
+
+NOT_JUDGED = Skill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +105,34 @@ class SeriesInfo:
     last_s: float
     last_rate_rps: float
     missing_fraction: float
-    seasons_s: tuple[float, ...]
+    seasons_s: tuple[float, ...] = ()
+    fitted_at_s: float = 0.0
+    skill: Skill = NOT_JUDGED
+    drift: float = 1.0
+    basis: str = ""
+    failure: str = ""
 
 
-def is_better(fitted: FittedModel, slow: bool, than: Series) -> bool:
-    """Whether a fit that has just ended shall serve. One with the slow members may be older: it is filtered forward."""
-    serving = than.fitted
-    if serving is None or fitted.step_s != serving.step_s:
-        return True
-    if slow:
-        return fitted.end_s >= serving.end_s - 2.0 * refit_after_s(serving)
-    return fitted.end_s > serving.end_s if than.slow else fitted.end_s >= serving.end_s
+def info(series: Series, demand: DemandSeries, first_s: float, last_s: float) -> SeriesInfo:
+    """The line of a series. `demand` is what is learned from."""
+    known = demand.rate_rps[np.isfinite(demand.rate_rps)]
+    fitted = series.settled
+    common = (
+        series.model,
+        demand.step_s,
+        first_s,
+        last_s,
+        float(known[-1]) if len(known) else float("nan"),
+        1.0 - len(known) / max(1, len(demand.rate_rps)),
+    )
+    if fitted is None:
+        return SeriesInfo(*common, failure=series.failure)
+    return SeriesInfo(
+        *common,
+        seasons_s=fitted.seasons_s,
+        fitted_at_s=fitted.fitted_at_s,
+        skill=fitted.calibration.skill(len(fitted.calibration.loss)),
+        drift=fitted.health().drift,
+        basis=fitted.basis,
+        failure=series.failure,
+    )

@@ -1,4 +1,4 @@
-"""Processes that fit, so that a fit never holds up an answer: one for the fast members, one for the slow."""
+"""Processes that fit, so that a fit never holds up an answer."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ from multiprocessing import connection, get_context, parent_process
 NICENESS = 10
 
 
-def new_worker() -> ProcessPoolExecutor:
-    """One process, started when it is first needed; it ends with this one, by whatever signal that ends."""
+def new_workers(most: int) -> ProcessPoolExecutor:
+    """Up to so many processes, started as they are needed; they end with this one, by whatever signal that ends."""
     # The child takes its BLAS threads from the environment: one, so that a fit uses one core and no more.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # spawn: a fork of a process that runs gRPC's threads may hang.
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_set_up)
+    return ProcessPoolExecutor(most, mp_context=get_context("spawn"), initializer=_set_up)
 
 
 def _set_up() -> None:

@@ -44,6 +44,11 @@ class ForecasterStub:
                 request_serializer=protos_dot_forecast__pb2.ForecastRequest.SerializeToString,
                 response_deserializer=protos_dot_forecast__pb2.ForecastResponse.FromString,
                 _registered_method=True)
+        self.WatchForecast = channel.unary_stream(
+                '/tidegate.forecast.v1.Forecaster/WatchForecast',
+                request_serializer=protos_dot_forecast__pb2.WatchForecastRequest.SerializeToString,
+                response_deserializer=protos_dot_forecast__pb2.ForecastResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/tidegate.forecast.v1.Forecaster/Explain',
                 request_serializer=protos_dot_forecast__pb2.ExplainRequest.SerializeToString,
@@ -64,6 +69,21 @@ class ForecasterStub:
                 request_serializer=protos_dot_forecast__pb2.GetHistoryRequest.SerializeToString,
                 response_deserializer=protos_dot_forecast__pb2.GetHistoryResponse.FromString,
                 _registered_method=True)
+        self.AddEvent = channel.unary_unary(
+                '/tidegate.forecast.v1.Forecaster/AddEvent',
+                request_serializer=protos_dot_forecast__pb2.Event.SerializeToString,
+                response_deserializer=protos_dot_forecast__pb2.AddEventResponse.FromString,
+                _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/tidegate.forecast.v1.Forecaster/ListEvents',
+                request_serializer=protos_dot_forecast__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=protos_dot_forecast__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.RemoveEvent = channel.unary_unary(
+                '/tidegate.forecast.v1.Forecaster/RemoveEvent',
+                request_serializer=protos_dot_forecast__pb2.RemoveEventRequest.SerializeToString,
+                response_deserializer=protos_dot_forecast__pb2.RemoveEventResponse.FromString,
+                _registered_method=True)
 
 
 class ForecasterServicer:
@@ -79,6 +99,13 @@ class ForecasterServicer:
 
     def Forecast(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchForecast(self, request, context):
+        """A forecast now, and another whenever one more step is over.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -110,6 +137,25 @@ class ForecasterServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddEvent(self, request, context):
+        """Planned events: demand that somebody knows of and the past can't say. One of the same model and name replaces.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveEvent(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ForecasterServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -121,6 +167,11 @@ def add_ForecasterServicer_to_server(servicer, server):
             'Forecast': grpc.unary_unary_rpc_method_handler(
                     servicer.Forecast,
                     request_deserializer=protos_dot_forecast__pb2.ForecastRequest.FromString,
+                    response_serializer=protos_dot_forecast__pb2.ForecastResponse.SerializeToString,
+            ),
+            'WatchForecast': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchForecast,
+                    request_deserializer=protos_dot_forecast__pb2.WatchForecastRequest.FromString,
                     response_serializer=protos_dot_forecast__pb2.ForecastResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
@@ -142,6 +193,21 @@ def add_ForecasterServicer_to_server(servicer, server):
                     servicer.GetHistory,
                     request_deserializer=protos_dot_forecast__pb2.GetHistoryRequest.FromString,
                     response_serializer=protos_dot_forecast__pb2.GetHistoryResponse.SerializeToString,
+            ),
+            'AddEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddEvent,
+                    request_deserializer=protos_dot_forecast__pb2.Event.FromString,
+                    response_serializer=protos_dot_forecast__pb2.AddEventResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=protos_dot_forecast__pb2.ListEventsRequest.FromString,
+                    response_serializer=protos_dot_forecast__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'RemoveEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveEvent,
+                    request_deserializer=protos_dot_forecast__pb2.RemoveEventRequest.FromString,
+                    response_serializer=protos_dot_forecast__pb2.RemoveEventResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -197,6 +263,33 @@ class Forecaster:
             target,
             '/tidegate.forecast.v1.Forecaster/Forecast',
             protos_dot_forecast__pb2.ForecastRequest.SerializeToString,
+            protos_dot_forecast__pb2.ForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchForecast(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tidegate.forecast.v1.Forecaster/WatchForecast',
+            protos_dot_forecast__pb2.WatchForecastRequest.SerializeToString,
             protos_dot_forecast__pb2.ForecastResponse.FromString,
             options,
             channel_credentials,
@@ -306,6 +399,87 @@ class Forecaster:
             '/tidegate.forecast.v1.Forecaster/GetHistory',
             protos_dot_forecast__pb2.GetHistoryRequest.SerializeToString,
             protos_dot_forecast__pb2.GetHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.forecast.v1.Forecaster/AddEvent',
+            protos_dot_forecast__pb2.Event.SerializeToString,
+            protos_dot_forecast__pb2.AddEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.forecast.v1.Forecaster/ListEvents',
+            protos_dot_forecast__pb2.ListEventsRequest.SerializeToString,
+            protos_dot_forecast__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.forecast.v1.Forecaster/RemoveEvent',
+            protos_dot_forecast__pb2.RemoveEventRequest.SerializeToString,
+            protos_dot_forecast__pb2.RemoveEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,6 +1,8 @@
 """The forecaster as a process: what it keeps, what it answers, whom it follows."""
 
 import asyncio
+import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -67,19 +69,118 @@ def test_demand_in_and_quantile_paths_out(address: str, stub: ForecasterStub, tm
     assert process.returncode == 0, log.read_text()
 
 
-def test_kill_9_loses_nothing_that_was_acknowledged(address: str, stub: ForecasterStub, tmp_path: Path):
+def test_kill_9_under_load_loses_nothing_that_was_acknowledged_and_the_next_answers_at_once(
+    address: str, stub: ForecasterStub, tmp_path: Path
+):
     log = tmp_path / "log"
     with started(arguments(address, tmp_path), log) as process:
         wait_until_serving(address, process, log)
         observe(stub, RATES)
-        process.kill()
-        process.wait(10)
+        before = stub.Forecast(pb.ForecastRequest(model="digits", horizon_s=30), timeout=30)
+        acknowledged = observed_until_killed(stub, process)
+    assert acknowledged > 20
     with started(arguments(address, tmp_path), log) as process:
         wait_until_serving(address, process, log)
-        history = stub.GetHistory(pb.GetHistoryRequest(model="digits", length_s=5000), timeout=20, wait_for_ready=True)
+        after = stub.Forecast(pb.ForecastRequest(model="digits", horizon_s=30), timeout=5, wait_for_ready=True)
+        history = stub.GetHistory(pb.GetHistoryRequest(model="load", length_s=5000, step_s=1), timeout=20)
         kept = np.array(history.rate_rps)
-        np.testing.assert_array_equal(kept[np.isfinite(kept)], RATES)
-        assert stub.Forecast(pb.ForecastRequest(model="digits", horizon_s=30), timeout=30).values
+        assert sum(np.isfinite(kept)) >= acknowledged
+        np.testing.assert_array_equal(kept[np.isfinite(kept)], np.arange(np.isfinite(kept).sum()))
+        explained = stub.Explain(pb.ExplainRequest(model="digits", horizon_s=30), timeout=20)
+        assert explained.fitted_at_s <= before.start_s, "it is the fit from before that serves"
+        assert after.seasons_s == before.seasons_s
+
+
+def observed_until_killed(stub: ForecasterStub, process: subprocess.Popen[bytes]) -> int:
+    """Tell one value after the other, kill the process in the middle, and count those that were acknowledged."""
+    begin = int(time.time()) - 3000
+    told = threading.Event()
+
+    def kill() -> None:
+        told.wait(30)
+        process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    acknowledged = 0
+    try:
+        while acknowledged < 3000:
+            observe(
+                stub, np.array([float(acknowledged)]), model="load", source="r1", start_s=float(begin + acknowledged)
+            )
+            acknowledged += 1
+            if acknowledged > 20:
+                told.set()
+    except grpc.RpcError:
+        pass
+    killer.join()
+    process.wait(10)
+    return acknowledged
+
+
+def test_two_on_one_history_one_leads_the_other_answers_the_same_and_takes_over(
+    address: str, stub: ForecasterStub, tmp_path: Path
+):
+    other_address, log, other_log = free_address(), tmp_path / "log", tmp_path / "other"
+    with started(arguments(address, tmp_path), log) as leader:
+        wait_until_serving(address, leader, log)
+        observe(stub, RATES)
+        asked = pb.ForecastRequest(model="digits", horizon_s=30)
+        expected = stub.Forecast(asked, timeout=30)
+        with (
+            started(arguments(other_address, tmp_path), other_log) as reader,
+            blocking_channel(other_address) as channel,
+        ):
+            wait_until_serving(other_address, reader, other_log)
+            other = ForecasterStub(channel)
+            with pytest.raises(grpc.RpcError, match=f"only reads its history: {address} leads"):
+                observe(other, np.array([1.0]))
+            answer = other.Forecast(asked, timeout=30)
+            assert (answer.seasons_s, answer.step_s) == (expected.seasons_s, expected.step_s)
+            assert other.ListSeries(pb.ListSeriesRequest(), timeout=20).leader == address
+            leader.kill()
+            leader.wait(10)
+            observe_until_taken(other)
+            assert other.ListSeries(pb.ListSeriesRequest(), timeout=20).leader == other_address
+
+
+def observe_until_taken(stub: ForecasterStub) -> None:
+    for _ in range(200):
+        try:
+            observe(stub, np.array([1.0]))
+        except grpc.RpcError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("nobody took over")
+
+
+def test_events_are_planned_listed_seen_in_forecasts_and_removed(shared: ForecasterStub):
+    observe(shared, RATES, model="events")
+    asked = pb.ForecastRequest(model="events", horizon_s=60)
+    usual = np.array(shared.Forecast(asked, timeout=30).values[0].rate_rps)
+    start_s = time.time() + 20
+    shared.AddEvent(
+        pb.Event(model="events", name="sale", start_s=start_s, end_s=start_s + 10, added_rps=900), timeout=20
+    )
+    (listed,) = shared.ListEvents(pb.ListEventsRequest(model="events"), timeout=20).events
+    assert (listed.name, listed.factor, listed.added_rps) == ("sale", 1.0, 900.0)
+    assert np.array(shared.Forecast(asked, timeout=30).values[0].rate_rps).max() > 900
+    explained = shared.Explain(pb.ExplainRequest(model="events", horizon_s=60), timeout=20)
+    assert [one.name for one in explained.events] == ["sale"]
+    shared.RemoveEvent(pb.RemoveEventRequest(model="events", name="sale"), timeout=20)
+    assert np.array(shared.Forecast(asked, timeout=30).values[0].rate_rps).max() < 2 * usual.max()
+
+
+def test_a_watcher_gets_one_forecast_after_the_other(shared: ForecasterStub):
+    observe(shared, RATES, model="watched")
+    request = pb.WatchForecastRequest(forecast=pb.ForecastRequest(model="watched", horizon_s=20), every_s=0.2)
+    watch = shared.WatchForecast(request, timeout=30)
+    answers = [next(watch) for _ in range(3)]
+    watch.cancel()
+    issued = [one.issued_at_s for one in answers]
+    assert issued == sorted(set(issued))
+    assert all(len(one.values) == 5 for one in answers)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +190,11 @@ def test_kill_9_loses_nothing_that_was_acknowledged(address: str, stub: Forecast
         (lambda s: observe(s, np.array([1.0]), step_s=-1.0), "INVALID_ARGUMENT", "step_s is -1"),
         (lambda s: observe(s, np.array([1.0]), start_s=90.5), "INVALID_ARGUMENT", "start_s is 90.500"),
         (lambda s: observe(s, np.array([1.0]), start_s=9e9), "INVALID_ARGUMENT", "start_s is 9000000000.000"),
-        (lambda s: s.Forecast(pb.ForecastRequest(model="x", horizon_s=9)), "NOT_FOUND", "known models: none"),
+        (lambda s: s.Forecast(pb.ForecastRequest(model="x", horizon_s=9)), "NOT_FOUND", "model 'x' was ever observed"),
+        (lambda s: s.AddEvent(pb.Event(model="x", start_s=1, end_s=2)), "INVALID_ARGUMENT", "name is empty"),
+        (lambda s: s.AddEvent(pb.Event(name="x", start_s=3, end_s=2)), "INVALID_ARGUMENT", "end_s is 2"),
+        (lambda s: s.AddEvent(pb.Event(name="x", end_s=2, factor=-1)), "INVALID_ARGUMENT", "factor is -1"),
+        (lambda s: s.RemoveEvent(pb.RemoveEventRequest(name="x")), "NOT_FOUND", "no event 'x' of all models"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -111,7 +111,7 @@ def print_explanation(answer: pb.ExplainResponse) -> None:
 
 def explanation_values(answer: pb.ExplainResponse) -> dict[str, Any]:
     """An explanation for JSON."""
-    names = ("model", "at_s", "level_rps", "fitted_at_s", "fit_seconds", "summary")
+    names = ("model", "from_s", "until_s", "median_rps", "fitted_at_s", "fit_seconds", "summary")
     return {name: getattr(answer, name) for name in names} | {
         "components": {one.name: one.rate_rps for one in answer.components},
         "members": [

@@ -23,6 +23,7 @@ def to_proto(forecast: Forecast) -> pb.ForecastResponse:
         skill=skill_to_proto(forecast.skill),
         history_s=forecast.history_s,
         seasons_s=forecast.seasons_s,
+        basis=forecast.basis,
     )
 
 
@@ -42,6 +43,7 @@ def from_proto(message: pb.ForecastResponse) -> Forecast:
         skill=skill_from_proto(message.skill),
         history_s=message.history_s,
         seasons_s=tuple(message.seasons_s),
+        basis=message.basis,
     )
 
 

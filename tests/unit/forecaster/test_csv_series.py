@@ -68,6 +68,12 @@ def test_what_can_not_be_read_is_named_by_its_line(tmp_path: Path, text: str, sa
     assert said in str(raised.value)
 
 
+def test_gaps_without_number_are_refused_before_they_take_memory(tmp_path: Path):
+    rows = ["0,1", "1,1", *(f"{1 + 900_000 * gap},1" for gap in range(1, 400))]
+    with pytest.raises(InvalidSeries, match="rows are missing, over 4000000; its step, as its first two rows say it"):
+        read(tmp_path, "timestamp,value\n" + "\n".join(rows) + "\n")
+
+
 def test_the_mark_at_the_head_of_a_spreadsheets_file_is_no_part_of_the_header(tmp_path: Path):
     series, _ = read(tmp_path, "\ufefftimestamp,value\r\n0,1\r\n1,2\r\n")
     np.testing.assert_array_equal(series.rate_rps, [1, 2])

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from forecaster.engine import Engine
+from forecaster.calendar import Event
+from forecaster.database import Database
+from forecaster.engine import Engine, Question
+from forecaster.events import KeptEvent
 from forecaster.history import History
+from forecaster.lease import LEASE_S, Lease
 from forecaster.metrics import Metrics
 from forecaster.observations import Observation
+from forecaster.refits import Workers
+from forecaster.serving import Series
 from forecaster.settings import ForecasterSettings
+from forecaster.upkeep import Upkeep
 from tests.support.tides import counted, tide_rates
 from tidegate.shared.errors import InvalidRequest, NoData, NotReady, SeriesNotFound
-from tidegate.shared.values import QUANTILES
 
 START_S = 1_000_000.0
 
@@ -40,19 +46,17 @@ class AtOnce(Executor):
 
 
 class Rig:
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, name: str = "a", **settings: object) -> None:
         self.now_s = START_S
         self.fast, self.slow = AtOnce(), AtOnce()
-        self.history = History(folder / "history.sqlite")
+        self.database = Database(folder / "history.sqlite")
         self.registry = CollectorRegistry()
-        self.engine = Engine(
-            self.history,
-            ForecasterSettings(**settings),
-            Metrics(self.registry),
-            lambda: self.now_s,
-            lambda: self.fast,
-            lambda: self.slow,
-        )
+        chosen, metrics, clock = ForecasterSettings(**settings), Metrics(self.registry), lambda: self.now_s
+        workers = Workers({"fast": lambda: self.fast, "slow": lambda: self.slow})
+        self.engine = Engine(self.database, chosen, metrics, clock, workers)
+        metrics.watch(self.engine.shelf.series)
+        lease = Lease(self.database, name, name)
+        self.upkeep = Upkeep(self.engine, History(self.database), lease, chosen, metrics, clock)
 
     async def observe(self, rates: np.ndarray, source: str = "r1", start_s: float | None = None) -> None:
         first = self.now_s if start_s is None else start_s
@@ -61,15 +65,27 @@ class Rig:
             self.now_s += len(rates)
 
     async def forecast(self, horizon_s: float = 30.0, **named):
-        asked = {"quantiles": QUANTILES, "window_s": 0.0, "paths": 0, "step_s": 0.0} | named
-        return await self.engine.forecast("digits", horizon_s, **asked)
+        return await self.engine.forecast(Question("digits", horizon_s, **named))
+
+    @property
+    def series(self) -> Series:
+        return self.engine.shelf.series["digits"]
+
+    async def refit(self) -> None:
+        """Start what is due, and wait for it."""
+        self.engine.refits.start_due(self.engine.shelf.series)
+        for task in list(self.engine.refits._tasks):
+            await task
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"tidegate_forecaster_{name}", {"model": "digits"} | labels)
 
 
 @pytest.fixture
 def rig(tmp_path: Path):
     made = Rig(tmp_path, slow_cpu_share=0)
     yield made
-    made.history.close()
+    made.database.close()
 
 
 TIDE = counted(tide_rates(600, 60, 40)).rate_rps
@@ -117,7 +133,7 @@ async def test_an_unknown_model_is_not_found(rig: Rig):
 
 async def test_a_model_of_which_only_gaps_were_told_has_no_data(rig: Rig):
     await rig.observe(np.full(20, np.nan))
-    with pytest.raises(NoData):
+    with pytest.raises(SeriesNotFound, match="known models: none"):
         await rig.forecast()
 
 
@@ -130,30 +146,44 @@ async def test_a_request_without_sense_is_refused(rig: Rig):
 async def test_past_that_changes_is_learned_from_at_the_next_look(rig: Rig):
     await rig.observe(TIDE[:100])
     await rig.forecast()
+    fits = rig.fast.fits
     await rig.observe(TIDE, source="import", start_s=START_S - 600)
-    assert rig.engine._due(rig.engine._series["digits"])
+    await rig.refit()
+    assert rig.fast.fits == fits + 1
+    assert rig.series.settled.seasons_s == (60.0,)
+
+
+async def test_what_comes_a_little_late_is_known_without_a_fit(rig: Rig):
+    await rig.observe(TIDE)
+    await rig.forecast()
+    rig.now_s += 20
+    await rig.forecast()
+    await rig.observe(np.full(20, 7.0), start_s=START_S + 600)
+    after = await rig.forecast()
+    assert not rig.series.stale
+    assert after.start_s == START_S + 620
+    np.testing.assert_allclose(rig.series.fresh.scale.back(rig.series.fresh.values[-20:]), 7.0)
 
 
 async def test_a_further_horizon_is_measured_with_the_next_fit(rig: Rig):
     await rig.observe(TIDE)
     await rig.forecast(30.0)
-    series = rig.engine._series["digits"]
-    await rig.engine._refit(series)
-    assert not rig.engine._due(series)
+    await rig.refit()
+    assert rig.series.settled.calibration.spread.residuals.shape[1] == 60
     await rig.forecast(120.0)
-    assert rig.engine._due(series)
-    await rig.engine._refit(series)
-    assert series.fitted.calibration.spread.residuals.shape[1] == 120
+    await rig.refit()
+    assert rig.series.settled.calibration.spread.residuals.shape[1] == 120
 
 
 async def test_a_fit_ages(rig: Rig):
     await rig.observe(TIDE)
     await rig.forecast(30.0)
-    series = rig.engine._series["digits"]
-    series.stale = False
-    assert not rig.engine._due(series)
+    rig.series.stale = False
+    await rig.refit()
+    assert rig.fast.fits == 1
     rig.now_s += 60.0
-    assert rig.engine._due(series)
+    await rig.refit()
+    assert rig.fast.fits == 2
 
 
 async def test_a_worker_that_dies_is_named_and_replaced(rig: Rig):
@@ -168,27 +198,54 @@ async def test_a_worker_that_dies_is_named_and_replaced(rig: Rig):
 async def test_slow_fits_keep_to_their_share_and_serve(tmp_path: Path):
     rig = Rig(tmp_path, slow_cpu_share=0.1)
     await rig.observe(TIDE)
-    series = (await rig.engine._fitted("digits")) and rig.engine._series["digits"]
-    await rig.engine._refit(series)
-    for task in list(rig.engine._tasks):
-        await task
+    await rig.forecast()
+    rig.now_s += 60.0
+    await rig.refit()
     assert rig.slow.fits == 1
-    assert series.slow
-    assert "mstl" in series.fitted.members
-    await rig.engine._refit(series)
-    assert rig.slow.fits == 1, "the budget is spent"
-    rig.history.close()
+    assert "mstl" in rig.series.settled.members
+    rig.engine.refits._slow_from_s = rig.now_s + 100.0
+    rig.now_s += 60.0
+    await rig.refit()
+    assert (rig.slow.fits, rig.fast.fits) == (1, 2), "the budget is spent"
+    rig.database.close()
 
 
-async def test_failures_and_skill_are_metrics(rig: Rig):
+async def test_how_a_series_stands_is_metrics(rig: Rig):
+    await rig.observe(TIDE)
+    assert rig.metric("healthy") is None
+    await rig.forecast()
+    assert rig.metric("healthy") == 1.0
+    assert rig.metric("member_weight", member="profile") > 0.0
+    assert rig.metric("skill", reference="seasonal-naive") is not None
+    assert rig.metric("observed_values_total", source="r1") == 600.0
+
+
+async def test_a_model_that_fails_is_counted_dropped_and_never_passes_for_a_sound_one(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
     await rig.observe(TIDE)
     await rig.forecast()
-    labels = {"model": "digits", "member": "profile"}
-    assert rig.registry.get_sample_value("tidegate_forecaster_member_failed", labels) == 0.0
-    assert rig.registry.get_sample_value("tidegate_forecaster_member_weight", labels) > 0.0
-    assert rig.registry.get_sample_value("tidegate_forecaster_coverage_95", {"model": "digits"}) > 0.8
-    await_observed = {"model": "digits", "source": "r1"}
-    assert rig.registry.get_sample_value("tidegate_forecaster_observed_values_total", await_observed) == 600.0
+    with monkeypatch.context() as patch:
+        patch.setattr("forecaster.model.FittedModel.forecast", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await rig.forecast()
+    assert rig.metric("healthy") == 0.0
+    assert rig.metric("skill", reference="seasonal-naive") is None
+    assert rig.metric("failures_total", what="forecast") == 1.0
+    assert (await rig.engine.list_series())[0].failure == "ZeroDivisionError: division by zero"
+    await rig.refit()
+    assert rig.metric("healthy") == 1.0
+
+
+async def test_a_fit_that_fails_is_said_and_the_one_before_serves_on(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    await rig.observe(TIDE)
+    await rig.forecast()
+    rig.now_s += 60.0
+    monkeypatch.setattr("forecaster.model.fit", lambda *_, **__: 1 / 0)
+    await rig.refit()
+    assert (await rig.forecast()).steps == 30
+    assert rig.metric("healthy") == 0.0
+    assert rig.metric("failures_total", what="fit") == 1.0
 
 
 async def test_the_list_says_what_is_there(rig: Rig):
@@ -198,6 +255,98 @@ async def test_the_list_says_what_is_there(rig: Rig):
     assert before.last_rate_rps == TIDE[-1]
     await rig.forecast()
     assert (await rig.engine.list_series())[0].seasons_s == (60.0,)
+
+
+async def test_a_name_that_is_merely_asked_for_is_no_series(rig: Rig):
+    await rig.observe(TIDE)
+    for ask in (rig.engine.forecast(Question("digts", 30.0)), rig.engine.observed("digts", 9.0, 0.0, 0.0)):
+        with pytest.raises(SeriesNotFound, match="known models: digits"):
+            await ask
+    assert [one.model for one in await rig.engine.list_series()] == ["digits"]
+
+
+async def test_an_old_history_says_how_old_it_is_and_demand_that_comes_again_is_fitted_anew(rig: Rig):
+    await rig.observe(TIDE)
+    await rig.forecast()
+    rig.now_s += 30 * 86_400.0
+    with pytest.raises(NoData, match="was observed 2592000 s ago"):
+        await rig.forecast()
+    await rig.observe(TIDE)
+    with pytest.raises(NoData, match="came again after a long silence"):
+        await rig.forecast()
+    assert rig.now_s - 60.0 < (await rig.forecast()).start_s <= rig.now_s
+
+
+async def test_an_event_is_in_the_next_forecast_and_leaves_with_its_removal(rig: Rig):
+    await rig.observe(TIDE)
+    usual = (await rig.forecast(60.0)).values_rps[0]
+    start_s = rig.now_s
+    await rig.engine.add_event(KeptEvent("digits", Event("sale", start_s + 10, start_s + 20, factor=3.0)))
+    with_sale = (await rig.forecast(60.0)).values_rps[0]
+    np.testing.assert_allclose(with_sale[10:20], 3.0 * usual[10:20])
+    np.testing.assert_allclose(with_sale[20:], usual[20:])
+    assert (await rig.engine.explain("digits", 60.0, None))[1][0].name == "sale"
+    with pytest.raises(SeriesNotFound, match="no event 'sales' of model 'digits'; there is: 'sale'"):
+        await rig.engine.remove_event("digits", "sales")
+    await rig.engine.remove_event("digits", "sale")
+    np.testing.assert_allclose((await rig.forecast(60.0)).values_rps[0], usual)
+
+
+async def test_every_step_a_watcher_gets_another_forecast(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    async def a_second(_: float) -> None:
+        rig.now_s += 1.0
+
+    await rig.observe(TIDE)
+    monkeypatch.setattr("forecaster.engine.asyncio.sleep", a_second)
+    watched = rig.engine.watch(Question("digits", 30.0), 0.0)
+    starts = [(await anext(watched)).start_s for _ in range(3)]
+    assert starts == [START_S + 600, START_S + 601, START_S + 602]
+    with pytest.raises(InvalidRequest, match="every_s is -1"):
+        await anext(rig.engine.watch(Question("digits", 30.0), -1.0))
+
+
+async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp_path: Path):
+    await rig.observe(TIDE)
+    before = await rig.forecast()
+    again = Rig(tmp_path, slow_cpu_share=0)
+    again.now_s = rig.now_s
+    after = await again.forecast()
+    np.testing.assert_array_equal(after.values_rps, before.values_rps)
+    await again.refit()
+    assert again.fast.fits == 0
+    again.database.close()
+
+
+async def test_of_two_on_one_history_one_writes_the_other_answers_as_it_does_and_takes_over(rig: Rig, tmp_path: Path):
+    other = Rig(tmp_path, "b", slow_cpu_share=0)
+    await rig.upkeep.claim()
+    await other.upkeep.claim()
+    assert (rig.engine.leading, other.engine.leading, other.engine.leader) == (True, False, "a")
+    await rig.observe(TIDE)
+    other.now_s = rig.now_s
+    with pytest.raises(NotReady, match="a leads, ask there"):
+        await other.observe([1.0])
+    with pytest.raises(NotReady, match="a leads"):
+        await other.forecast()
+    first = await rig.forecast()
+    await other.upkeep.claim()
+    np.testing.assert_array_equal((await other.forecast()).values_rps, first.values_rps)
+    await rig.observe(TIDE[:30])
+    await rig.engine.add_event(KeptEvent("", Event("sale", rig.now_s, rig.now_s + 9, factor=2.0)))
+    rig.series.stale = True
+    await rig.refit()
+    other.now_s = rig.now_s
+    await rig.upkeep.claim()
+    await other.upkeep.claim()
+    assert not other.engine.leading
+    np.testing.assert_allclose((await other.forecast()).values_rps, (await rig.forecast()).values_rps)
+    other.now_s += 2 * LEASE_S
+    await other.upkeep.claim()
+    assert other.engine.leading
+    rig.now_s = other.now_s
+    await rig.upkeep.claim()
+    assert not rig.engine.leading
+    other.database.close()
 
 
 async def test_a_backtest_reports_its_progress_and_then_its_result(rig: Rig):
@@ -210,10 +359,10 @@ async def test_a_backtest_reports_its_progress_and_then_its_result(rig: Rig):
 
 async def test_the_observed_past_is_given_back(rig: Rig):
     await rig.observe(TIDE)
-    past = await rig.engine.observed("digits", 30.0, 0.0)
+    past = await rig.engine.observed("digits", 30.0, 0.0, 0.0)
     np.testing.assert_array_equal(past.rate_rps, TIDE[-30:])
     assert past.end_s == START_S + 600
     with pytest.raises(InvalidRequest, match="length_s is 0"):
-        await rig.engine.observed("digits", 0.0, 0.0)
+        await rig.engine.observed("digits", 0.0, 0.0, 0.0)
     with pytest.raises(InvalidRequest, match="step_s is -1"):
-        await rig.engine.observed("digits", 30.0, -1.0)
+        await rig.engine.observed("digits", 30.0, -1.0, 0.0)

@@ -1,0 +1,81 @@
+"""One fit, as a process of its own runs it: reads what it learns from out of the file, and returns bytes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from forecaster import calendars, model, state
+from forecaster.database import Database
+from forecaster.demand import DemandReader
+from forecaster.events import Events
+from forecaster.history import History
+from forecaster.launch import Shape
+from tidegate.shared.errors import NoData, NotFound
+
+CALENDAR_AHEAD_S = 400 * 86_400.0
+"""How far ahead of a fit its calendar reaches: further than any fit serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What shall be fitted: everything that a process which shares nothing but the file must be told.
+
+    `lenders` are (model, first season in seconds) of those whose shape may be borrowed; errors are measured up to
+    `horizon_s` (None: the default number of steps), and at least to the furthest horizon asked for, `asked_s`.
+    """
+
+    path: Path
+    model: str
+    now_s: float
+    step_s: float | None
+    stale_s: float
+    horizon_s: float | None = None
+    asked_s: float = 0.0
+    slow: bool = False
+    time_zone: str = "UTC"
+    country: str = ""
+    lenders: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The fitted model as bytes, and what it cost."""
+
+    state: bytes
+    seconds: float
+
+
+def run(fit: Fit) -> Fitted:
+    """Read, fit, pack. Raises SeriesNotFound, NoData."""
+    began = time.perf_counter()
+    database = _opened(fit.path)
+    reader = DemandReader(History(database), fit.step_s, fit.stale_s)
+    demand = reader.learned(fit.model, fit.now_s)
+    fitted = model.fit(
+        demand,
+        calendar=calendars.build(
+            fit.time_zone,
+            fit.country,
+            Events(database).of(fit.model),
+            demand.start_s,
+            demand.end_s + CALENDAR_AHEAD_S,
+        ),
+        horizon_s=max(fit.horizon_s or model.DEFAULT_HORIZON_STEPS * demand.step_s, fit.asked_s),
+        slow=fit.slow,
+        shapes=tuple(_shapes(reader, fit, demand.step_s)),
+    )
+    return Fitted(state.dump(fitted), time.perf_counter() - began)
+
+
+def _shapes(reader: DemandReader, fit: Fit, step_s: float) -> Iterator[Shape]:
+    for name, season_s in fit.lenders:
+        with suppress(NoData, NotFound):  # forgotten meanwhile: then there is nothing to borrow
+            yield Shape(reader.learned(name, fit.now_s, step_s), season_s)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path) -> Database:
+    return Database(path)

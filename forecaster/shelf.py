@@ -1,0 +1,149 @@
+"""The fitted models that answers come from: taken from the file, filtered forward, corrected by events.
+
+Whatever may block (the file, a model's arithmetic) is a plain function here, called in a thread; a series' lock keeps
+two of them from filtering the same model at once.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import structlog
+
+from forecaster import state
+from forecaster.calendar import Calendar
+from forecaster.database import Database
+from forecaster.demand import DemandReader
+from forecaster.events import ANY, Events, KeptEvent
+from forecaster.history import History
+from forecaster.metrics import Metrics
+from forecaster.model import FittedModel
+from forecaster.saved_fits import SavedFits
+from forecaster.serving import Series, SeriesInfo, info
+from forecaster.settings import ForecasterSettings
+from tidegate.shared.errors import InvalidRequest, NoData, NotFound
+
+GRACE_S = 60.0
+"""Time after a start in which a kept fit is loaded before the series counts as unfitted."""
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class Shelf:
+    """Every series by its model's name."""
+
+    def __init__(self, database: Database, settings: ForecasterSettings, metrics: Metrics, now_s: float) -> None:
+        self._history = History(database)
+        self._saved = SavedFits(database)
+        self._kept_events = Events(database)
+        self._settings = settings
+        self._metrics = metrics
+        self.reader = DemandReader(self._history, settings.step_s, settings.stale_s)
+        self.series = {name: Series(name) for name in self._history.models()}
+        self._events: tuple[KeptEvent, ...] = tuple(self._kept_events.kept())
+        kept = self._saved.saved_since(0.0)
+        self._seen_s = kept[-1][1] if kept else 0.0
+        for name, _ in kept:
+            self.get(name).due_s = now_s + GRACE_S
+
+    def get(self, name: str) -> Series:
+        """The series of a model, made when there is none yet."""
+        return self.series.setdefault(name, Series(name))
+
+    def known(self, name: str) -> Series:
+        """The series of a model that demand was observed of; another's name makes none. Raises SeriesNotFound."""
+        found = self.series.get(name)
+        if found is None:
+            self._history.span(name)  # says which there are
+            found = self.get(name)
+        return found
+
+    def answer(self, series: Series, now_s: float, ask: Callable[[FittedModel], T]) -> T:
+        """What the model says as of now. Raises NoData when nothing was observed for too long.
+
+        A model that fails is counted and dropped, to be fitted anew: it never passes for a sound one.
+        """
+        try:
+            return ask(self._fresh(series, now_s))
+        except (InvalidRequest, NoData, NotFound):
+            raise
+        except Exception as error:
+            self._metrics.failures.labels(series.model, "forecast").inc()
+            series.fail(f"{type(error).__name__}: {error}")
+            raise
+
+    def update(self, names: Sequence[str], now_s: float) -> None:
+        """Bring these series up to date."""
+        for name in names:
+            series = self.series[name]
+            if series.settled is None:
+                self.load(series)
+            if series.settled is None:
+                continue
+            try:
+                self.answer(series, now_s, lambda _: None)
+            except (NoData, NotFound):
+                continue  # said to whoever asks
+            except Exception as error:
+                _log.warning("a model failed and is fitted anew", model=name, exc_info=error)
+
+    def load(self, series: Series) -> None:
+        """Serve the kept fit, where there is one that says something about now."""
+        saved = self._saved.load(series.model)
+        if saved is None:
+            return
+        try:
+            fitted = state.load(saved.state)
+            silence_s = self._history.span(series.model).last_s - fitted.end_s
+        except (NotFound, ValueError) as error:
+            _log.info("a kept fit is not taken up", model=series.model, why=str(error))
+            return
+        if silence_s <= self._settings.stale_s:
+            series.serve(fitted, saved.saved_at_s)
+            series.fitted_at(saved.saved_at_s, self._settings.refit_s)
+
+    def take_saved(self) -> None:
+        """Take up the series, fits and events that the leader has kept since the last look."""
+        for name in self._history.models():
+            self.get(name).changed = True
+        for name, saved_at_s in self._saved.saved_since(self._seen_s):
+            self._seen_s = saved_at_s
+            series = self.get(name)
+            if series.settled is not None and saved_at_s > series.saved_at_s:
+                self.load(series)
+        self.take_events()
+
+    def take_events(self) -> None:
+        """Put the events as they are kept now into the forecasts of the models whose events have changed."""
+        before, self._events = self._events, tuple(self._kept_events.kept())
+        changed = {one.model for one in set(before) ^ set(self._events)}
+        for series in self.series.values():
+            if series.settled is not None and (ANY in changed or series.model in changed):
+                mine = tuple(one.event for one in self._events if one.model in (ANY, series.model))
+                series.serve(series.settled.with_calendar(Calendar(events=mine)), series.saved_at_s)
+                series.stale = True  # those of the past are learned from anew
+
+    def info(self, name: str, now_s: float) -> SeriesInfo | None:
+        """The line of a series in the list; None when nothing is known of it."""
+        series = self.series[name]
+        try:
+            span = self._history.span(name)
+            demand = self.reader.learned(name, now_s, series.settled.step_s if series.settled else None)
+        except (NoData, NotFound):
+            return None
+        return info(series, demand, span.first_s, span.last_s)
+
+    def _fresh(self, series: Series, now_s: float) -> FittedModel:
+        with series.lock:
+            current = series.current(now_s)
+            if current is not None:
+                return current
+            settled = series.settled
+            if settled is None:
+                raise NoData(f"model {series.model!r}: its last fit failed ({series.failure}); it is being fitted anew")
+            recent = self.reader.fresh(series.model, settled.end_s, now_s, settled.step_s)
+            if series.outlived(self._history.span(series.model).last_s, self._settings.stale_s):
+                series.fail("demand came again after a long silence")
+                raise NoData(f"model {series.model!r}: demand came again after a long silence; it is being fitted anew")
+            return series.advance(recent, now_s)
