@@ -15,7 +15,7 @@ LONGEST_BACK_OFF_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A replica that the executor keeps."""
+    """A replica that a launcher keeps."""
 
     id: str
     asked_at_s: float
@@ -42,6 +42,8 @@ class FleetView:
     stopping: int
     leads_s: tuple[float, ...] = ()
     died_starting: int = 0
+    failed_starts: int = 0
+    """Replicas that died before they were ready since one last became ready, or that can't start as they stand."""
 
     @property
     def starting(self) -> int:
@@ -69,7 +71,7 @@ class Fleet:
     ) -> FleetView:
         """Take in who lives and what the routers say; `backends` None when no router spoke (the last view stands).
 
-        Backends of the pool that the executor doesn't keep count when they are ready or start, and are never stopped.
+        Backends of the pool that the launcher doesn't keep count when they are ready or start, and are never stopped.
         """
         alive = {replica.id: replica for replica in replicas}
         died = self._bury(now_s, alive)
@@ -89,6 +91,7 @@ class Fleet:
             stopping=sum(one.stopping for one in members),
             leads_s=tuple(leads),
             died_starting=died,
+            failed_starts=self.failed_starts,
         )
 
     def asked(self, replicas: Iterable[Replica]) -> None:

@@ -1,5 +1,6 @@
 """From a pool's settings to the values that the planner takes. PURE but for its input."""
 
+from scaler.events import Event
 from scaler.hpa import HpaSpec
 from scaler.hpa_behavior import scale_down_default, scale_up_default
 from scaler.observation import PoolSpec
@@ -28,4 +29,12 @@ def pool_spec(settings: PoolSettings) -> PoolSpec:
             up=scale_up_default(settings.hpa.policy_period_s),
             down=scale_down_default(settings.hpa.downscale_stabilization_s, settings.hpa.policy_period_s),
         ),
+    )
+
+
+def pool_events(settings: PoolSettings) -> tuple[Event, ...]:
+    """The planned events of a pool."""
+    return tuple(
+        Event(one.name, one.start.timestamp(), one.end.timestamp(), one.factor, one.rate_rows_per_s)
+        for one in settings.events
     )

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import structlog
 
-from scaler.executors.base import Executor
+from scaler.executors.base import Launcher
 from scaler.fleet import Fleet
 
 POLL_S = 0.1
@@ -29,9 +29,9 @@ class RouterControl(Protocol):
 class Retiring:
     """Replicas on their way out, each in a task of its own."""
 
-    def __init__(self, routers: RouterControl, executor: Executor, drain_s: float) -> None:
+    def __init__(self, routers: RouterControl, launcher: Launcher, drain_s: float) -> None:
         self._routers = routers
-        self._executor = executor
+        self._launcher = launcher
         self._drain_s = drain_s
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -58,8 +58,8 @@ class Retiring:
                 return
             await self._wait_until_idle(pool, id_, address)
         try:
-            await self._executor.stop(pool, id_)
-        except Exception as error:  # of whatever executor: one that stays "stopping" would never be tried again
+            await self._launcher.stop(pool, id_)
+        except Exception as error:  # of whatever launcher: one that stays "stopping" would never be tried again
             _log.error("replica kept: it can't be stopped", pool=pool, replica=id_, why=repr(error))
             await self._keep(fleet, id_, address)
             return

@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry
 
 from protos import scaling_pb2, scaling_pb2_grpc
 from scaler.controller import Controller
-from scaler.executors.base import Executor
+from scaler.executors.base import Launcher
 from scaler.executors.dry_run import DryRun
 from scaler.executors.local import Local
+from scaler.executors.owned import Owned
 from scaler.metrics import Metrics
 from scaler.servicer import ScalerServicer
 from scaler.settings import ScalerSettings
@@ -29,7 +30,7 @@ async def serve(settings: ScalerSettings) -> None:
     store = Store(settings.store, metrics.lost_write)
     routers = Routers(settings.routers, settings.read_timeout_s, time.time)
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
-    executor = _new_executor(settings)
+    executor = Owned(_new_launcher(settings), routers, settings.pools, settings.drain_s)
     controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
     server, health = new_server((SERVICE,))
     servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
@@ -50,8 +51,8 @@ async def serve(settings: ScalerSettings) -> None:
             store.close()
 
 
-def _new_executor(settings: ScalerSettings) -> Executor:
-    """The executor that the settings name."""
+def _new_launcher(settings: ScalerSettings) -> Launcher:
+    """The launcher that the settings name."""
     if settings.executor == "dry-run":
         return DryRun()
     return Local(settings.routers, config=settings.config, logs=settings.logs, stop_s=settings.stop_s)

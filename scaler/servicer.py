@@ -6,7 +6,7 @@ import grpc
 
 from protos import scaling_pb2 as pb
 from protos import scaling_pb2_grpc
-from scaler.controller import Pool
+from scaler.pool import Pool
 from scaler.store import Store
 from tidegate.shared import wire_scaling
 from tidegate.shared.errors import NoData, PoolNotFound
@@ -59,5 +59,5 @@ class ScalerServicer(scaling_pb2_grpc.ScalerServicer):
             starting=pool.view.starting,
             ready=pool.view.ready,
             draining=pool.view.stopping,
-            failed_starts=pool.fleet.failed_starts,
+            failed_starts=pool.view.failed_starts,
         )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from tidegate.shared.settings import Address, Settings, Table
 
@@ -23,6 +23,29 @@ class HpaSettings(Table):
     """It scales in to the highest that it wanted in this time."""
     policy_period_s: Seconds = 15.0
     """It at most doubles, or adds 4, in this time."""
+
+
+class EventSettings(Table):
+    """A planned event: what the history can't know, such as a launch."""
+
+    name: str = Field(min_length=1)
+    """What it is called where decisions are explained."""
+    start: AwareDatetime
+    """Its first moment, with a time zone."""
+    end: AwareDatetime
+    """Its end."""
+    factor: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The forecast demand is multiplied by this."""
+    rate_rows_per_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The demand is this, whatever is forecast. Exactly one of the two is given."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "EventSettings":
+        if self.end <= self.start:
+            raise ValueError(f"event {self.name!r} ends at {self.end.isoformat()}, not after it starts")
+        if (self.factor is None) == (self.rate_rows_per_s is None):
+            raise ValueError(f"event {self.name!r} needs a factor or a rate_rows_per_s, and not both")
+        return self
 
 
 class PoolSettings(Table):
@@ -54,6 +77,8 @@ class PoolSettings(Table):
     """At most so many replicas are added by one decision; default: no limit."""
     max_removed_per_tick: int | None = Field(default=None, ge=1)
     """At most so many replicas are removed by one decision; default: no limit."""
+    events: tuple[EventSettings, ...] = ()
+    """Planned events; where two overlap the later in this list wins."""
     hpa: HpaSettings = HpaSettings()
     """The HPA to compare with."""
 

@@ -1,17 +1,43 @@
-"""What an executor is."""
+"""What carries plans out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from scaler.fleet import Replica
+from scaler.decision import Decision
+from scaler.fleet import FleetView, Replica
+from scaler.readings import BackendReading
+from scaler.settings import PoolSettings
 
 
 class Executor(Protocol):
-    """Starts and stops replicas of pools. Draining at the routers is the controller's, before `stop`."""
+    """Knows the pools that are wished for and their replicas, and brings these to the plans."""
 
     @property
     def acts(self) -> bool:
         """False when plans are only made, never carried out."""
+
+    def pools(self) -> Mapping[str, PoolSettings]:
+        """The pools as they are wished for now, by name."""
+
+    async def refresh(self, now_s: float) -> None:
+        """Look at what is there, before `view`. Raises nothing: what can't be seen stays as it was seen last."""
+
+    def view(self, pool: str, now_s: float, backends: Mapping[str, BackendReading] | None) -> FleetView:
+        """The pool's replicas; `backends` is what the routers say of them, None when no router spoke."""
+
+    async def apply(self, decision: Decision, now_s: float) -> None:
+        """Carry a decision out as far as it can be without waiting. Raises nothing: what fails is tried again."""
+
+    async def close(self) -> None:
+        """Stop what would not outlive the scaler."""
+
+
+class Launcher(Protocol):
+    """Starts and stops single replicas. Draining them at the routers, before `stop`, is its caller's."""
+
+    @property
+    def acts(self) -> bool:
+        """False when it starts and stops nothing."""
 
     def replicas(self, pool: str) -> Sequence[Replica]:
         """The replicas of the pool that live now, ready or not."""

@@ -18,6 +18,7 @@ from protos import router_pb2 as router_wire
 from protos import router_pb2_grpc, scaling_pb2, scaling_pb2_grpc
 from scaler.controller import Controller
 from scaler.executors.local import Local
+from scaler.executors.owned import Owned
 from scaler.metrics import Metrics
 from scaler.servicer import ScalerServicer
 from scaler.settings import HpaSettings, PoolSettings, ScalerSettings
@@ -97,7 +98,8 @@ class Scaler:
         store = Store(settings.store, metrics.lost_write)
         routers = Routers(settings.routers, 1.0, time.time)
         forecasts = Forecasts(free_address(), 0.3)
-        executor = Local(settings.routers, command=command or (*FAKE, str(self.there)), stop_s=5)
+        launcher = Local(settings.routers, command=command or (*FAKE, str(self.there)), stop_s=5)
+        executor = Owned(launcher, routers, settings.pools, settings.drain_s)
         self.controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
         server = grpc.aio.server()
         servicer = ScalerServicer(self.controller.pools, store, time.time, dry_run=False)
@@ -185,7 +187,7 @@ async def test_a_busy_replica_is_waited_for_only_so_long_and_a_refused_drain_kee
 
 async def test_replicas_that_die_at_once_are_counted_and_not_started_in_a_frenzy(tmp_path: Path) -> None:
     async with Scaler(tmp_path).running((sys.executable, "-c", "raise SystemExit(3)")) as scaler:
-        await until(lambda: scaler.controller.pools["p"].fleet.failed_starts >= 2)
+        await until(lambda: scaler.controller.pools["p"].view.failed_starts >= 2)
         assert (await scaler.status()).failed_starts <= 4
 
 

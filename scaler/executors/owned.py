@@ -1,0 +1,65 @@
+"""Replicas that the scaler itself starts and stops, one by one, through a launcher."""
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from scaler.decision import Decision
+from scaler.executors.base import Launcher
+from scaler.fleet import Fleet, FleetView
+from scaler.readings import BackendReading
+from scaler.retiring import Retiring, RouterControl
+from scaler.settings import PoolSettings
+from tidegate.shared.errors import TidegateError
+
+_log = structlog.get_logger(__name__)
+
+
+class Owned:
+    """An executor of pools that are settings: a fleet each, and one launcher for all."""
+
+    def __init__(
+        self, launcher: Launcher, routers: RouterControl, pools: Sequence[PoolSettings], drain_s: float
+    ) -> None:
+        self._launcher = launcher
+        self._pools = {one.name: one for one in pools}
+        self._fleets = {name: Fleet() for name in self._pools}
+        self._retiring = Retiring(routers, launcher, drain_s)
+
+    @property
+    def acts(self) -> bool:
+        """Whether its launcher does."""
+        return self._launcher.acts
+
+    def pools(self) -> Mapping[str, PoolSettings]:
+        """Those of the settings."""
+        return self._pools
+
+    async def refresh(self, now_s: float) -> None:
+        """Nothing to look up: the launcher knows its replicas."""
+
+    def view(self, pool: str, now_s: float, backends: Mapping[str, BackendReading] | None) -> FleetView:
+        """The pool's fleet after this look."""
+        return self._fleets[pool].observe(now_s, self._launcher.replicas(pool), backends)
+
+    async def apply(self, decision: Decision, now_s: float) -> None:
+        """Start what is missing, and begin to retire what is too much."""
+        plan = decision.plan
+        fleet, change = self._fleets[plan.pool], plan.desired - plan.asked
+        if not self.acts or change == 0:
+            return
+        if change > 0 and fleet.may_start(now_s):
+            try:
+                fleet.asked(await self._launcher.start(plan.pool, change, now_s))
+            except TidegateError as error:
+                _log.error("replicas can't be started", pool=plan.pool, why=str(error))
+        for id_, address in fleet.stop(-change):
+            self._retiring.start(plan.pool, fleet, id_, address, must=False)
+
+    async def close(self) -> None:
+        """Drain and stop all replicas at once, and wait for those that were stopping already."""
+        for name, fleet in self._fleets.items():
+            for id_, address in fleet.stop(len(self._launcher.replicas(name))):
+                self._retiring.start(name, fleet, id_, address, must=True)
+        await self._retiring.finish()
+        await self._launcher.close()

@@ -1,0 +1,113 @@
+"""One pool from tick to tick: readings in, an explained decision out."""
+
+import structlog
+
+from scaler import planner
+from scaler.capacity import pool_capacity
+from scaler.capacity import update as update_capacity
+from scaler.decision import Decision
+from scaler.demand import grid, pool_forecast
+from scaler.events import planned
+from scaler.fleet import FleetView
+from scaler.lead import KEPT_STARTS, pool_lead
+from scaler.metrics import Metrics
+from scaler.observation import Observation, PoolForecast
+from scaler.pools import pool_events, pool_spec
+from scaler.readings import PoolReading
+from scaler.settings import PoolSettings
+from scaler.store import Store
+from tidegate.shared.values import BackendStatus, Forecast, Plan
+
+_log = structlog.get_logger(__name__)
+
+
+class Pool:
+    """One pool: its measured figures, and its planner's memory."""
+
+    def __init__(self, settings: PoolSettings, tick_s: float, store: Store, metrics: Metrics) -> None:
+        self.wish(settings)
+        self.view = FleetView(0, (), 0)
+        self.plan: Plan | None = None
+        self._tick_s = tick_s
+        self._store = store
+        self._metrics = metrics
+        self._memory = planner.Memory()
+        self._leads_s = store.leads_s(settings.name)
+        self._capacity = store.capacity(settings.name)
+
+    def wish(self, settings: PoolSettings) -> None:
+        """What is wished for from now on; what was measured and remembered stays."""
+        self.settings = settings
+        self.spec = pool_spec(settings)
+        self._events = pool_events(settings)
+
+    @property
+    def horizon_s(self) -> float:
+        """How far ahead the planner looks: the decision window, and another lead for the hold-down."""
+        return 2 * pool_lead(self._leads_s, self.settings.prior_lead_s).seconds + self._tick_s
+
+    def decide(
+        self,
+        now_s: float,
+        reading: PoolReading,
+        view: FleetView,
+        forecasts: tuple[dict[str, Forecast], dict[str, str]],
+        *,
+        dry_run: bool,
+    ) -> Decision:
+        """Measure, plan and keep the plan."""
+        self.view = view
+        self._measure(now_s, reading)
+        observation = self._observation(now_s, reading, forecasts)
+        self.plan, self._memory = planner.plan(self.spec, observation, self._memory)
+        self._store.add_plan(self.plan, dry_run=dry_run)
+        self._metrics.planned(self.plan, view)
+        return Decision(self.plan, observation.capacity.relative_error, tuple(self._leads_s))
+
+    def _measure(self, now_s: float, reading: PoolReading) -> None:
+        for lead_s in self.view.leads_s:
+            _log.info("replica ready", pool=self.spec.name, lead_s=round(lead_s, 3))
+            self._store.add_start(self.spec.name, now_s, lead_s)
+        self._leads_s = [*self._leads_s, *self.view.leads_s][-KEPT_STARTS:]
+        reports = [one.capacity_rows_per_s for one in reading.backends.values() if one.status is BackendStatus.READY]
+        known = update_capacity(self._capacity, reports, self.spec.models)
+        if known != self._capacity:
+            self._capacity = known
+            self._store.set_capacity(self.spec.name, known)
+
+    def _observation(
+        self, now_s: float, reading: PoolReading, forecasts: tuple[dict[str, Forecast], dict[str, str]]
+    ) -> Observation:
+        demand_rps = reading.demand_rps or {}
+        work = {model: demand_rps.get(model, 0.0) * reading.cost_rows[model] for model in self.spec.models}
+        lead = pool_lead(self._leads_s, self.settings.prior_lead_s)
+        ahead, note = self._forecast(now_s, reading, forecasts, lead.seconds + self._tick_s)
+        return Observation(
+            now_s=now_s,
+            tick_s=self._tick_s,
+            ready=self.view.ready,
+            starting_ready_in_s=self.view.starting_ready_in_s(now_s, lead.seconds, self._tick_s),
+            lead=lead,
+            capacity=pool_capacity(self._capacity, work, self.settings.prior_capacity_rows_per_s),
+            demand_rows_per_s=reading.demand_rows_per_s,
+            served_rows_per_s=reading.served_rows_per_s,
+            outstanding_rows=reading.outstanding_rows,
+            forecast=ahead,
+            forecast_note=note,
+        )
+
+    def _forecast(
+        self,
+        now_s: float,
+        reading: PoolReading,
+        forecasts: tuple[dict[str, Forecast], dict[str, str]],
+        window_s: float,
+    ) -> tuple[PoolForecast | None, str]:
+        found, reasons = forecasts
+        ahead = pool_forecast(
+            found, reading.cost_rows, reading.demand_rps or {}, now_s, self.horizon_s, grid(window_s, self._tick_s)
+        )
+        if ahead is not None:
+            ahead = planned(ahead, self._events, now_s)
+        missing = "; ".join(f"{model}: {why}" for model, why in reasons.items())
+        return ahead, missing or "the forecasts carry no sample paths, or end before now"
