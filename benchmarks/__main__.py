@@ -1,22 +1,49 @@
-"""`python -m benchmarks [NAME …]`: run those named, or those that need Python alone; print and record their results."""
+"""`python -m benchmarks [NAME [OPTION …]]`: run one benchmark, or those that need Python alone.
+
+Each prints its results and records them in benchmarks/results; `python -m benchmarks NAME --help` lists its options.
+"""
 
 import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from benchmarks import router, serving
+from benchmarks import balance, router, serving
 
-BENCHMARKS = {"router": router.main, "serving": serving.main}
-DEFAULT = ("serving",)  # router compiles the data plane and needs other proxies: it runs when it is named
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """`run` takes the options after the name; `by_default` when no name is given."""
+
+    run: Callable[[Sequence[str]], None]
+    about: str
+    minutes: int
+    by_default: bool = False
+
+
+BENCHMARKS = {
+    "balance": Benchmark(balance.main, "replicas in trouble behind ours, HAProxy and Envoy: shares, p99, failures", 10),
+    "router": Benchmark(router.main, "what a proxy costs: ours, HAProxy, nginx and Envoy, one worker each", 5),
+    "serving": Benchmark(serving.main, "what the router costs before one model server", 2, by_default=True),
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help=f"which (default: {' '.join(DEFAULT)})")
-    parser.add_argument("--only", nargs="+", choices=router.SECTIONS, help="these sections of `router`")
-    arguments = parser.parse_args()
-    if arguments.only and arguments.names != ["router"]:
-        parser.error("--only names sections of `router`")
-    for name in arguments.names or DEFAULT:
-        BENCHMARKS[name](*([arguments.only] if arguments.only else []))
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        usage="%(prog)s [NAME [OPTION ...]]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(
+            f"  {name:9} {one.about} (about {one.minutes} min{'; runs without a NAME' if one.by_default else ''})"
+            for name, one in BENCHMARKS.items()
+        ),
+    )
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, metavar="NAME", help="one of those below")
+    name = parser.parse_args(sys.argv[1:2]).name
+    chosen = [BENCHMARKS[name]] if name else [one for one in BENCHMARKS.values() if one.by_default]
+    for benchmark in chosen:
+        benchmark.run(sys.argv[2:])
 
 
 if __name__ == "__main__":

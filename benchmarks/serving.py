@@ -3,11 +3,13 @@
 Rounds alternate between the two, so that a drift of the machine's speed meets both; the ratio is taken round by round.
 """
 
+import argparse
 import asyncio
 import multiprocessing
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -74,16 +76,17 @@ def _measure(server: str, router: str) -> list[dict[str, object]]:
     return rows
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run the benchmark, print its table and record it."""
+    argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__).parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder)
         models.write_model(home / "models", "identity", models.identity(dims=("batch", COLUMNS)))
         server, router, log = free_address(), free_address(), home / "log"
-        arguments = ["model-server", "--listen", server, "--models", str(home / "models"), "--device", "cpu"]
-        wait_until_serving(server, stack.enter_context(started(arguments, log)), log)
-        arguments = ["router", "--listen", router, "--admin", free_address(), "--backend", server]
-        wait_until_serving(router, stack.enter_context(started(arguments, log)), log)
+        command = ["model-server", "--listen", server, "--models", str(home / "models"), "--device", "cpu"]
+        wait_until_serving(server, stack.enter_context(started(command, log)), log)
+        command = ["router", "--listen", router, "--admin", free_address(), "--backend", server]
+        wait_until_serving(router, stack.enter_context(started(command, log)), log)
         rows = _measure(server, router)
     title = f"Serving on {describe()}"
     table = Table("way", "concurrency", "req/s", "p50 ms", "p99 ms", "req/s to direct", title=title)

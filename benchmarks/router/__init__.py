@@ -6,6 +6,7 @@ build/envoy, or ENVOY=PATH). The load is h2load, from Debian's nghttp2-client; `
 recorded by itself.
 """
 
+import argparse
 import resource
 import tempfile
 from collections.abc import Sequence
@@ -27,15 +28,18 @@ SECTIONS = {
 }
 
 
-def main(only: Sequence[str] = ()) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run the sections, print their tables and record them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks router", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections (all)")
+    only = parser.parse_args(arguments).only
     console = Console()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65_536), most))  # a thousand connections, at both ends
     if absent := missing():
         console.print(f"not measured, for want of the program: {', '.join(absent)}")
     native = build()
-    for name in only or SECTIONS:
+    for name in only:
         with tempfile.TemporaryDirectory() as folder:
             result = SECTIONS[name].measure(native, Path(folder))
         console.print(SECTIONS[name].table(result))
