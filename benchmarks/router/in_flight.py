@@ -30,7 +30,7 @@ def measure(native: Path, folder: Path) -> dict[str, object]:
             idle_bytes = _settled_bytes(proxy)
         before_bytes = _settled_bytes(proxy)
         with _Peak(proxy) as peak:
-            h2load(proxy.address, folder, SMALL, REQUESTS, "-c", str(CONNECTIONS), "-m", str(STREAMS))
+            h2load(proxy.address, folder, SMALL, "-n", str(REQUESTS), "-c", str(CONNECTIONS), "-m", str(STREAMS))
     return {
         "connections": CONNECTIONS,
         "requests": REQUESTS,

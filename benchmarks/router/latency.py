@@ -21,7 +21,10 @@ def measure(native: Path, folder: Path) -> dict[str, object]:
         if len(running) < 2:
             raise RuntimeError(f"{PEER} is not installed: there is nothing to compare the added latency with")
         # The lower peak's quarter is the rate of both: neither is asked for more than a quarter of what it can do.
-        peaks = {p.name: statistics.median(h2load(p.address, folder, SMALL, 30_000) for _ in range(3)) for p in running}
+        peaks = {
+            proxy.name: statistics.median(h2load(proxy.address, folder, SMALL, "-D", "1s").rps for _ in range(3))
+            for proxy in running
+        }
         rate_rps = min(peaks.values()) / 4
         addresses = {"direct": backends[0]} | {proxy.name: proxy.address for proxy in running}
         rounds: dict[str, list[dict[str, int]]] = {name: [] for name in addresses}

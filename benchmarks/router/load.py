@@ -39,25 +39,33 @@ def message(size: int) -> bytes:
     raise ValueError(f"no message has {size} bytes")
 
 
-def h2load(address: str, folder: Path, load: Load, requests: int, *options: str, timeout_s: float = 200) -> float:
-    """Requests/s of one run; CONNECTIONS x STREAMS unless `options` say otherwise.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What h2load did."""
 
-    Raises RuntimeError when not every request was served: a refusal is a gRPC status on an HTTP 200, so only the bytes
-    of the answers tell.
+    requests: int
+    rps: float
+
+
+def h2load(address: str, folder: Path, load: Load, *options: str) -> Run:
+    """One run; `options` say how much (`-n` requests or `-D` seconds), and where it isn't CONNECTIONS x STREAMS.
+
+    Raises RuntimeError when a request was not served: a refusal is a gRPC status on an HTTP 200, so only the bytes of
+    the answers tell.
     """
     body = folder / f"body-{load.message_bytes}"
     if not body.exists():
         body.write_bytes(message(load.message_bytes))
-    command = ["taskset", "-c", LOAD_CORE, "h2load", "-n", str(requests), "-d", str(body)]
+    command = ["taskset", "-c", LOAD_CORE, "h2load", "-c", str(CONNECTIONS), "-m", str(STREAMS), "-d", str(body)]
     command += [part for header in HEADERS for part in ("-H", header)]
-    command += options or ["-c", str(CONNECTIONS), "-m", str(STREAMS)]
-    command.append(f"http://{address}{PATH}")
-    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=timeout_s).stdout
-    succeeded, data = re.search(r"(\d+) succeeded", output), re.search(r"\((\d+)\) data", output)
-    answers = requests * ((load.message_bytes if load.reply_bytes is None else load.reply_bytes) + 5)
-    if succeeded is None or data is None or int(succeeded[1]) != requests or int(data[1]) != answers:
+    command += [*options, f"http://{address}{PATH}"]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=200).stdout
+    counts = re.search(r"(\d+) done, (\d+) succeeded, 0 failed, 0 errored, 0 timeout", output)
+    data = re.search(r"\((\d+)\) data", output)
+    answer_bytes = 5 + (load.message_bytes if load.reply_bytes is None else load.reply_bytes)
+    if counts is None or counts[1] != counts[2] or data is None or int(data[1]) < int(counts[1]) * answer_bytes:
         raise RuntimeError(f"{address}: not every request was served\n{output}")
-    return float(re.search(r"([\d.]+) req/s", output)[1])  # type: ignore[index]
+    return Run(int(counts[1]), float(re.search(r"([\d.]+) req/s", output)[1]))  # type: ignore[index]
 
 
 def open_loop(address: str, folder: Path, load: Load, rate_rps: float, duration_s: float) -> list[int]:
@@ -65,6 +73,6 @@ def open_loop(address: str, folder: Path, load: Load, rate_rps: float, duration_
     log = folder / "latencies"
     log.unlink(missing_ok=True)
     per_client = max(round(rate_rps / CONNECTIONS), 1)
-    options = ["-c", str(CONNECTIONS), "-m", "1000", "--rps", str(per_client), "--log-file", str(log)]
-    h2load(address, folder, load, round(per_client * CONNECTIONS * duration_s), *options)
+    options = ["-n", str(round(per_client * CONNECTIONS * duration_s)), "-m", "1000"]
+    h2load(address, folder, load, *options, "--rps", str(per_client), "--log-file", str(log))
     return sorted(int(line.split()[2]) for line in log.read_text().splitlines())

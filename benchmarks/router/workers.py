@@ -33,7 +33,7 @@ def measure(native: Path, folder: Path) -> dict[str, object]:
 
 
 def _load(address: str, folder: Path, requests: int, threads: int) -> None:
-    h2load(address, folder, SMALL, requests, "-c", str(8 * threads), "-m", "16")
+    h2load(address, folder, SMALL, "-n", str(requests), "-c", str(8 * threads))
 
 
 def _instructions(native: Path, folder: Path, backends: list[str], threads: int) -> int:
