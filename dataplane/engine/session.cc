@@ -174,6 +174,8 @@ struct Callbacks {
   static int on_stream_close(nghttp2_session* session, int32_t id, uint32_t error_code, void* user) {
     Stream* stream = stream_of(session, id);
     if (stream == nullptr) return 0;
+    // Headers that end a stream close it before our reset of it leaves.
+    if (stream->oversized_ && error_code == NGHTTP2_NO_ERROR) error_code = NGHTTP2_ENHANCE_YOUR_CALM;
     CloseCause cause = CloseCause::reset;
     if (error_code == NGHTTP2_NO_ERROR && stream->ended_) cause = CloseCause::finished;
     if (error_code == NGHTTP2_REFUSED_STREAM && !stream->reset_by_us_) cause = CloseCause::refused;

@@ -54,6 +54,7 @@ def main() -> None:
             models=[dp.Model(name=name) for name in wanted["models"]],
             times=dp.Times(**wanted["times"]),
             hold=dp.Hold(**wanted["hold"]),
+            retry=dp.Retry(**wanted["retry"]),
         )
     )
     plane.start()

@@ -137,12 +137,13 @@ class Peer:
         """The same over a connection that somebody made to us."""
         self = cls.__new__(cls)
         self.socket = connected
-        self._start(hello)
+        self._start(hello, len(PREFACE))
         return self
 
-    def _start(self, hello: bytes) -> None:
+    def _start(self, hello: bytes, preface_bytes: int = 0) -> None:
         self.socket.setblocking(False)
         self.buffer = bytearray()
+        self.preface_left = preface_bytes  # of the other side's, that are still to come
         self.decoder = hpack.Decoder()
         self.answers: dict[int, Answer] = {}
         self.kinds: list[int] = []  # of the frames received
@@ -218,7 +219,9 @@ class Peer:
         if not got:
             self.closed = True
             return
-        self.buffer += got
+        skipped = min(self.preface_left, len(got))
+        self.preface_left -= skipped
+        self.buffer += got[skipped:]
         while len(self.buffer) >= 9:
             size = int.from_bytes(self.buffer[:3], "big")
             if len(self.buffer) < 9 + size:

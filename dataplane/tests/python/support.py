@@ -18,7 +18,12 @@ from raw_http2 import INFER, REQUEST
 
 CHILD = Path(__file__).with_name("plane_child.py")
 MIB = 1 << 20
-UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+UNLIMITED = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 1 << 20),
+    ("grpc.absolute_max_metadata_size", 1 << 20),
+]
 
 
 class Child:
@@ -55,7 +60,8 @@ class Child:
 def data_plane(*backends: tuple[str, list[str]] | str, **wanted: Any) -> Iterator[Child]:
     """A data plane before these backends; it must come to its end without a crash."""
     named = [(one, ["m"]) if isinstance(one, str) else one for one in backends]
-    usual = {"threads": 1, "limits": {}, "upstream_limits": {}, "times": {}, "hold": {}, "models": [], "options": {}}
+    parts = ["limits", "upstream_limits", "times", "hold", "retry", "options"]
+    usual = {"threads": 1, "models": [], **{part: {} for part in parts}}
     process = subprocess.Popen(
         [sys.executable, str(CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     )
@@ -77,17 +83,19 @@ def data_plane(*backends: tuple[str, list[str]] | str, **wanted: Any) -> Iterato
 class _Echo(grpc.GenericRpcHandler):
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         if details.method.endswith("StreamInfer"):
-            return grpc.stream_stream_rpc_method_handler(lambda requests, _: requests)
+            return grpc.stream_stream_rpc_method_handler(lambda requests, _: map(self.answer, requests))
         return grpc.unary_unary_rpc_method_handler(self.unary)
 
     def unary(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         given = dict(context.invocation_metadata())
         context.set_trailing_metadata([("seen-bin", given[key]) for key in given if key == "sent-bin"])
-        if b"large" in request:
-            return bytes(8 * MIB)
         if b"words" in request:
             context.abort(grpc.StatusCode.NOT_FOUND, "nö: 100 %\n")
-        return request
+        return self.answer(request)
+
+    @staticmethod
+    def answer(request: bytes) -> bytes:
+        return bytes(8 * MIB) if b"large" in request else request
 
 
 @contextlib.contextmanager
