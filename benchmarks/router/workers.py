@@ -16,10 +16,11 @@ THREADS = (1, 2)
 SMALL = Load(256)
 FEW, MANY = 3_000, 15_000  # callgrind counts both runs; their difference leaves out what happens once
 CPU_REQUESTS = 60_000
+CONNECTIONS = 16  # enough that the kernel deals some to each worker
 
 
 def measure(native: Path, folder: Path) -> dict[str, object]:
-    """Each worker gets the same load, as it would in use: 8 connections for two workers, 4 for one."""
+    """The same load for one worker and for two, who must share it."""
     with echoes(native, 2) as backends:
         rows = [
             {
@@ -32,8 +33,8 @@ def measure(native: Path, folder: Path) -> dict[str, object]:
     return {"rounds": ROUNDS, "rows": rows}
 
 
-def _load(address: str, folder: Path, requests: int, threads: int) -> None:
-    h2load(address, folder, SMALL, "-n", str(requests), "-c", str(8 * threads))
+def _load(address: str, folder: Path, requests: int) -> None:
+    h2load(address, folder, SMALL, "-n", str(requests), "-c", str(CONNECTIONS))
 
 
 def _instructions(native: Path, folder: Path, backends: list[str], threads: int) -> int:
@@ -45,7 +46,7 @@ def _instructions(native: Path, folder: Path, backends: list[str], threads: int)
             log = Path(out) / "log"
             command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}/calls", f"--log-file={log}"]
             with running([*command, *ours(native, address, backends, threads)], address, PROXY_CORE):
-                _load(address, folder, requests, threads)
+                _load(address, folder, requests)
             counts.append(int(re.search(r"Collected : (\d+)", log.read_text())[1]))  # type: ignore[index]
     return round((counts[1] - counts[0]) / (MANY - FEW))
 
@@ -56,7 +57,7 @@ def _cpu_s_per_million(native: Path, folder: Path, backends: list[str], threads:
         proxy, costs = Proxy(OURS, address, process.pid), []
         for _ in range(ROUNDS + 1):
             before = proxy.cpu_s()
-            _load(address, folder, CPU_REQUESTS, threads)
+            _load(address, folder, CPU_REQUESTS)
             costs.append((proxy.cpu_s() - before) / CPU_REQUESTS * 1e6)
     return round(statistics.median(costs[1:]), 2)
 
