@@ -13,19 +13,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+NATIVE_SOURCES := dataplane/CMakeLists.txt $(wildcard dataplane/bindings/* dataplane/engine/* dataplane/grpc/* dataplane/proxy/*)
+NATIVE_NEEDS = sh dataplane/needs.sh g++ cmake pkg-config libnghttp2-dev zlib1g-dev
 MAKEFLAGS += --no-print-directory
 
 .PHONY: setup proto check check-native fuzz test test-kubernetes bench demo clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+# Changed C++ sources are compiled by the same command: pip finds everything else in place, CMake builds what is new.
+$(STAMP): pyproject.toml constraints.txt $(NATIVE_SOURCES)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Tidegate needs Python 3.11 or newer; {sys.executable} is {v.major}.{v.minor}. Say which with: make PYTHON=python3.11")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh -c 'test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -qq -y python3-venv' \
 		|| { echo "$(PYTHON) can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@$(NATIVE_NEEDS) $(PYTHON_HEADERS)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core nanobind
+	CMAKE_BUILD_PARALLEL_LEVEL=2 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[all,dev]'
 	@touch $@
 
 PROTOC = $(BIN)/python -m grpc_tools.protoc -I. --python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) protos/*.proto
@@ -42,8 +47,7 @@ check: setup
 		&& for file in "$$generated"/protos/*; do diff -u "protos/$$(basename "$$file")" "$$file" \
 		|| { echo "protos/$$(basename "$$file") is not what its .proto makes: run 'make proto'" >&2; exit 1; }; done
 
-# The data plane stands by itself: only these two targets need what they install and build.
-NATIVE_NEEDS = sh dataplane/needs.sh g++ cmake pkg-config libnghttp2-dev zlib1g-dev
+# The extension's own build folder gets the C++ tests too; the sanitizers need builds of their own.
 PYTHON_HEADERS = $(shell $(BIN)/python -c 'import pathlib, sysconfig; \
 	print("" if pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() else "python3-dev")')
 NATIVE_TESTS = cmake -S dataplane -B build/$(1) $(2) >/dev/null && cmake --build build/$(1) -j2 \
@@ -52,11 +56,9 @@ SANITIZED = -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' -DTIDEGATE
 MEMORY := address,undefined
 
 check-native: setup
-	$(NATIVE_NEEDS) doctest-dev $(PYTHON_HEADERS)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt nanobind
-	$(call NATIVE_TESTS,native,-DTIDEGATE_PYTHON=ON -DPython_EXECUTABLE='$(CURDIR)/$(BIN)/python')
-	cmake --install build/native --prefix build/native/python >/dev/null
-	PYTHONPATH=build/native/python $(BIN)/pytest --override-ini pythonpath= --import-mode=prepend dataplane/tests/python
+	@$(NATIVE_NEEDS) doctest-dev
+	$(call NATIVE_TESTS,native,-DTIDEGATE_TESTS=ON)
+	$(BIN)/pytest --import-mode=prepend dataplane/tests/python
 	$(call NATIVE_TESTS,native-memory,$(SANITIZED)=$(MEMORY))
 	$(call NATIVE_TESTS,native-thread,$(SANITIZED)=thread)
 

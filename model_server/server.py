@@ -61,7 +61,8 @@ async def serve(settings: ModelServerSettings) -> None:
         await server.start()
         _log.info("listening", listen=address, models=str(settings.models), threads=threads, gpus=gpus)
         registrations = _register(settings, address)
-        start = asyncio.create_task(_start(repository, models, health, process_started_s, startup_s))
+        starting = _start(repository, models, health, registrations, process_started_s, startup_s)
+        start = asyncio.create_task(starting)
         try:
             if await _first(start, stop):
                 _log.info("ready", listen=address, **{f"{name}_s": round(s, 3) for name, s in startup_s.items()})
@@ -89,7 +90,12 @@ def _register(settings: ModelServerSettings, address: str) -> list[Registration]
 
 
 async def _start(
-    repository: Repository, models: Models, health: Health, process_started_s: float, startup_s: dict[str, float]
+    repository: Repository,
+    models: Models,
+    health: Health,
+    registrations: list[Registration],
+    process_started_s: float,
+    startup_s: dict[str, float],
 ) -> None:
     """Import, load and warm, noting the seconds of each; say SERVING when all models are ready."""
     await asyncio.to_thread(_import_runtimes, repository)
@@ -99,6 +105,8 @@ async def _start(
     startup_s["warm"] = sum(servable.warm_s for servable in models.servables())
     await models.wait_until_ready()
     startup_s["total"] = time.monotonic() - process_started_s
+    for registration in registrations:
+        registration.warmed(startup_s["warm"])
     await health.set(serving=True)
 
 

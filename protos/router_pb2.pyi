@@ -8,14 +8,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("replica_id", "address", "pool")
+    __slots__ = ("replica_id", "address", "pool", "warm_up_s")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
+    WARM_UP_S_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     address: str
     pool: str
-    def __init__(self, replica_id: _Optional[str] = ..., address: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+    warm_up_s: float
+    def __init__(self, replica_id: _Optional[str] = ..., address: _Optional[str] = ..., pool: _Optional[str] = ..., warm_up_s: _Optional[float] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
     __slots__ = ("ttl_s",)
@@ -55,6 +57,22 @@ class ResumeResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ExpectRequest(_message.Message):
+    __slots__ = ("pool", "models", "ready_in_s", "valid_s")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    READY_IN_S_FIELD_NUMBER: _ClassVar[int]
+    VALID_S_FIELD_NUMBER: _ClassVar[int]
+    pool: str
+    models: _containers.RepeatedScalarFieldContainer[str]
+    ready_in_s: float
+    valid_s: float
+    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., ready_in_s: _Optional[float] = ..., valid_s: _Optional[float] = ...) -> None: ...
+
+class ExpectResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetStateRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
@@ -72,7 +90,7 @@ class RouterState(_message.Message):
     def __init__(self, router_id: _Optional[str] = ..., version: _Optional[int] = ..., backends: _Optional[_Iterable[_Union[BackendState, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ...) -> None: ...
 
 class BackendState(_message.Message):
-    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total")
+    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total", "ejected", "success_share")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[BackendState.Status]
@@ -102,6 +120,8 @@ class BackendState(_message.Message):
     CAPACITY_ROWS_PER_S_FIELD_NUMBER: _ClassVar[int]
     SUCCEEDED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     FAILED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    EJECTED_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_SHARE_FIELD_NUMBER: _ClassVar[int]
     address: str
     replica_id: str
     pool: str
@@ -112,10 +132,12 @@ class BackendState(_message.Message):
     capacity_rows_per_s: _containers.ScalarMap[str, float]
     succeeded_total: int
     failed_total: int
-    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ...) -> None: ...
+    ejected: bool
+    success_share: float
+    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., ejected: _Optional[bool] = ..., success_share: _Optional[float] = ...) -> None: ...
 
 class ModelState(_message.Message):
-    __slots__ = ("model", "outstanding", "held", "cost_rows", "arrived_total", "succeeded_total", "failed_total", "refused_total", "ready_backends")
+    __slots__ = ("model", "outstanding", "held", "cost_rows", "arrived_total", "succeeded_total", "failed_total", "refused_total", "ready_backends", "next_ready_in_s")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     OUTSTANDING_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +147,7 @@ class ModelState(_message.Message):
     FAILED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     REFUSED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     READY_BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_READY_IN_S_FIELD_NUMBER: _ClassVar[int]
     model: str
     outstanding: int
     held: int
@@ -134,7 +157,8 @@ class ModelState(_message.Message):
     failed_total: int
     refused_total: int
     ready_backends: int
-    def __init__(self, model: _Optional[str] = ..., outstanding: _Optional[int] = ..., held: _Optional[int] = ..., cost_rows: _Optional[float] = ..., arrived_total: _Optional[int] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., refused_total: _Optional[int] = ..., ready_backends: _Optional[int] = ...) -> None: ...
+    next_ready_in_s: float
+    def __init__(self, model: _Optional[str] = ..., outstanding: _Optional[int] = ..., held: _Optional[int] = ..., cost_rows: _Optional[float] = ..., arrived_total: _Optional[int] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., refused_total: _Optional[int] = ..., ready_backends: _Optional[int] = ..., next_ready_in_s: _Optional[float] = ...) -> None: ...
 
 class WatchDemandRequest(_message.Message):
     __slots__ = ("since_second",)

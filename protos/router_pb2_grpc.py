@@ -54,6 +54,11 @@ class RouterAdminStub:
                 request_serializer=protos_dot_router__pb2.ResumeRequest.SerializeToString,
                 response_deserializer=protos_dot_router__pb2.ResumeResponse.FromString,
                 _registered_method=True)
+        self.Expect = channel.unary_unary(
+                '/tidegate.router.v1.RouterAdmin/Expect',
+                request_serializer=protos_dot_router__pb2.ExpectRequest.SerializeToString,
+                response_deserializer=protos_dot_router__pb2.ExpectResponse.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/tidegate.router.v1.RouterAdmin/GetState',
                 request_serializer=protos_dot_router__pb2.GetStateRequest.SerializeToString,
@@ -99,6 +104,14 @@ class RouterAdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Expect(self, request, context):
+        """The scaler says when the next replica of a pool should be ready, so that requests without a ready replica are held
+        as long as that can save them, and no longer. It replaces what was said of the pool before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetState(self, request, context):
         """Backends and models as the router sees them now.
         """
@@ -135,6 +148,11 @@ def add_RouterAdminServicer_to_server(servicer, server):
                     servicer.Resume,
                     request_deserializer=protos_dot_router__pb2.ResumeRequest.FromString,
                     response_serializer=protos_dot_router__pb2.ResumeResponse.SerializeToString,
+            ),
+            'Expect': grpc.unary_unary_rpc_method_handler(
+                    servicer.Expect,
+                    request_deserializer=protos_dot_router__pb2.ExpectRequest.FromString,
+                    response_serializer=protos_dot_router__pb2.ExpectResponse.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -255,6 +273,33 @@ class RouterAdmin:
             '/tidegate.router.v1.RouterAdmin/Resume',
             protos_dot_router__pb2.ResumeRequest.SerializeToString,
             protos_dot_router__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Expect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.router.v1.RouterAdmin/Expect',
+            protos_dot_router__pb2.ExpectRequest.SerializeToString,
+            protos_dot_router__pb2.ExpectResponse.FromString,
             options,
             channel_credentials,
             insecure,

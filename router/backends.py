@@ -9,7 +9,10 @@ from tidegate.shared.values import BackendStatus
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One replica as this router sees it. `models` is None when it is taken to serve every model."""
+    """One replica as this router sees it. `models` is None when it is taken to serve every model.
+
+    `warm_up_s` is how long its models took to warm up; None until it has said so.
+    """
 
     address: str
     replica_id: str = ""
@@ -20,6 +23,7 @@ class Backend:
     draining: bool = False
     leaving: bool = False
     models: frozenset[str] | None = frozenset()
+    warm_up_s: float | None = None
 
     @property
     def status(self) -> BackendStatus:
@@ -45,10 +49,11 @@ class Snapshot:
         """Addresses that may be sent a request for the model now."""
         return self._by_model.get(model, self._any_model)
 
-    def may_serve_later(self, model: str) -> bool:
-        """Whether waiting for the model makes sense: it was served once, or who could say no is not up yet."""
+    @property
+    def may_learn_models(self) -> bool:
+        """Whether a model that was never seen may be served later: who could say no is not up yet."""
         statuses = {backend.status for backend in self.backends}
-        return model in self.seen_models or BackendStatus.READY not in statuses or BackendStatus.STARTING in statuses
+        return BackendStatus.READY not in statuses or BackendStatus.STARTING in statuses
 
 
 class BackendTable:
@@ -73,21 +78,19 @@ class BackendTable:
         """A backend from the settings: it stays whatever its health."""
         self._put(self._new(address, static=True))
 
-    def register(self, address: str, replica_id: str, pool: str, expires_at_s: float) -> None:
+    def register(
+        self, address: str, replica_id: str, pool: str, expires_at_s: float, warm_up_s: float | None = None
+    ) -> None:
         """A replica says that it is there, until `expires_at_s` unless it says so again.
 
         A replica that was drained or has left stays so when it registers again (its last heartbeat may arrive late);
         another replica at the same address starts afresh.
         """
         self._expires_at_s[address] = expires_at_s
-        known = self._backends.get(address)
-        if known is None:
-            self._put(self._new(address, replica_id=replica_id, pool=pool))
-        elif known.replica_id in ("", replica_id):
-            self._put(replace(known, replica_id=replica_id, pool=pool))
-        else:
-            afresh = replace(known, draining=False, leaving=False, was_ready=known.healthy)
-            self._put(replace(afresh, replica_id=replica_id, pool=pool))
+        known = self._backends.get(address) or self._new(address)
+        if known.replica_id not in ("", replica_id):
+            known = replace(known, draining=False, leaving=False, was_ready=known.healthy)
+        self._put(replace(known, replica_id=replica_id, pool=pool, warm_up_s=warm_up_s))
 
     def deregister(self, address: str) -> None:
         """A replica leaves: nothing new is sent to it from now on. An unknown one has left already."""
@@ -134,8 +137,8 @@ class BackendTable:
                 self._expires_at_s.pop(address, None)
                 self._publish()
 
-    def _new(self, address: str, *, replica_id: str = "", pool: str = "", static: bool = False) -> Backend:
-        backend = Backend(address, replica_id, pool, static)
+    def _new(self, address: str, *, static: bool = False) -> Backend:
+        backend = Backend(address, static=static)
         return backend if self._health_checks else replace(backend, healthy=True, was_ready=True, models=None)
 
     def _known(self, address: str) -> Backend:

@@ -1,59 +1,67 @@
-"""The router's pure parts, put together."""
+"""What the router knows, beside what the data plane counts."""
 
-import random
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
+import dataplane
+from router import policy
 from router.backends import BackendTable, Snapshot
-from router.balancer import Balancer
-from router.demand import Demand, ModelNames
-from router.holding import WaitingRoom
-from router.leases import Leases
-from router.load_reports import LoadReports
+from router.demand import Demand
+from router.eta import Arrivals
 from router.settings import RouterSettings
-from router.tallies import Tallies
+from tidegate.shared.errors import InvalidSetting
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What this router knows and decides with. Everything lives on one event loop; nothing here waits."""
+    """The router's state. Everything but the data plane's own threads lives on one event loop; nothing here waits."""
 
     router_id: str
     table: BackendTable
-    leases: Leases
-    balancer: Balancer
-    names: ModelNames
+    arrivals: Arrivals
     demand: Demand
-    reports: LoadReports
-    tallies: Tallies
-    room: WaitingRoom
+    plane: dataplane.DataPlane
+    targets: dict[str, str] = field(default_factory=dict)
+    """By backend address, the `ip:port` under which the data plane knows it."""
+    ejections: Counter[str] = field(default_factory=Counter)
+    """By target, for as long as the table knows its backend."""
+
+    def follow(self, snapshot: Snapshot, now_s: float) -> None:
+        """Take a new state of the table in."""
+        self.arrivals.follow(snapshot, now_s)
+        known = {self.targets.get(backend.address) for backend in snapshot.backends}
+        for target in self.ejections.keys() - known:
+            del self.ejections[target]
+
+    def policy(self, settings: RouterSettings, local_address: str, now_s: float) -> dataplane.Policy:
+        """What the data plane should follow now."""
+        snapshot = self.table.snapshot
+        return policy.policy(snapshot, self.targets, self.arrivals, settings, local_address=local_address, now_s=now_s)
 
     def sweep(self, now_s: float) -> None:
         """Let go of backends that have left."""
-        self.table.sweep(now_s, self.leases.on_backend)
+        outstanding = self.outstanding()
+        self.table.sweep(now_s, lambda address: outstanding.get(address, 0))
+
+    def outstanding(self) -> dict[str, int]:
+        """Requests that each backend works on, by address."""
+        of_target = {state.address: state.outstanding for state in self.plane.backends()}
+        addresses = (backend.address for backend in self.table.snapshot.backends)
+        return {address: of_target.get(self.targets.get(address, ""), 0) for address in addresses}
 
 
-def new_core(settings: RouterSettings, router_id: str, rng: random.Random, now_s: float) -> Core:
-    """A router that knows its static backends and has seen nothing yet. `now_s` is epoch seconds."""
-    leases, names = Leases(), ModelNames(settings.max_models)
-    core = Core(
-        router_id=router_id,
-        table=BackendTable(health_checks=settings.health_checks),
-        leases=leases,
-        balancer=Balancer(leases.on_backend, rng.randrange),
-        names=names,
-        demand=Demand(names, settings.demand_keep_s, now_s),
-        reports=LoadReports(),
-        tallies=Tallies(),
-        room=WaitingRoom(settings.hold_requests, settings.hold_bytes, pushback_s=settings.health_interval_s),
-    )
-
-    def follow(snapshot: Snapshot) -> None:
-        addresses = frozenset(backend.address for backend in snapshot.backends)
-        names.serve(snapshot.seen_models)
-        core.reports.keep_only(addresses)
-        core.tallies.keep_only(addresses)
-
-    core.table.subscribe(follow)
-    for address in settings.backends:
-        core.table.add_static(address)
-    return core
+def new_plane(settings: RouterSettings) -> dataplane.DataPlane:
+    """A data plane that listens, and serves when it is started. Raises InvalidSetting."""
+    try:
+        return dataplane.DataPlane(
+            settings.listen,
+            threads=settings.threads,
+            client_limits=policy.client_limits(settings),
+            upstream_limits=policy.backend_limits(settings),
+        )
+    except ValueError as error:
+        raise InvalidSetting(str(error)) from None
+    except RuntimeError as error:
+        raise InvalidSetting(
+            f"cannot listen on {settings.listen}: is the port taken, or the host not one of this machine's? ({error})"
+        ) from None

@@ -1,84 +1,93 @@
-"""Prometheus metrics of the router. Counts are read from the core when they are scraped, not kept twice."""
+"""Prometheus metrics of the router. Counts are read from the data plane when they are scraped, not kept twice."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+import dataplane
 from router.core import Core
-from tidegate.shared.values import DURATION_BOUNDS_S, BackendStatus
-
-_SECONDS = (*DURATION_BOUNDS_S, 30.0, 60.0)
-"""A request may be held for `hold_s`, a minute unless set otherwise."""
-
-
-class RequestTimes:
-    """How long unary inferences take, from arrival to answer: waiting and backend included."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._histogram = Histogram(
-            "tidegate_router_request_seconds",
-            "Time from arrival to answer, waiting and backend included",
-            ["model"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._of_label: dict[str, Histogram] = {}
-
-    def observe(self, label: str, seconds: float) -> None:
-        """Count one request under a label of ModelNames."""
-        child = self._of_label.get(label)
-        if child is None:
-            child = self._of_label[label] = self._histogram.labels(label)
-        child.observe(seconds)
+from tidegate.shared.values import BackendStatus
 
 
 class CoreCollector(Collector):
-    """The core's counts as metrics."""
+    """What the data plane counts, and the core's backends, as metrics."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, as they are now."""
-        yield from self._requests()
-        yield from self._backends()
+        counts = self._core.plane.counts()
+        yield from self._requests(counts)
+        yield self._times(counts)
+        yield from self._backends(counts)
+        yield from self._health()
 
-    def _requests(self) -> Iterator[Metric]:
-        core = self._core
+    def _requests(self, counts: dataplane.Counts) -> Iterator[Metric]:
         arrived = CounterMetricFamily("tidegate_router_requests_arrived", "Offered inferences", labels=["model"])
-        for model, count in tuple(core.tallies.arrived.items()):
-            arrived.add_metric([model], count)
-        yield arrived
         retried = CounterMetricFamily("tidegate_router_retries", "Sent to another replica", labels=["model"])
-        for model, count in tuple(core.tallies.retried.items()):
-            retried.add_metric([model], count)
-        yield retried
         ended = CounterMetricFamily(
             "tidegate_router_requests", "Inferences by how they ended", labels=["model", "outcome"]
         )
-        for (model, outcome), count in tuple(core.tallies.of_model.items()):
-            ended.add_metric([model, outcome], count)
-        yield ended
         held = GaugeMetricFamily("tidegate_router_held_requests", "Waiting for a ready replica", labels=["model"])
-        for model, count in core.room.held().items():
-            held.add_metric([model], count)
-        yield held
-        yield GaugeMetricFamily("tidegate_router_held_bytes", "Bytes of waiting requests", value=core.room.bytes)
+        for model, of_model in counts.models.items():
+            arrived.add_metric([model], of_model.arrived)
+            retried.add_metric([model], of_model.retried)
+            held.add_metric([model], of_model.held)
+            for outcome, count in of_model.ended.items():
+                ended.add_metric([model, outcome], count)
+        yield from (arrived, retried, ended, held)
+        plane = self._core.plane
+        yield GaugeMetricFamily("tidegate_router_held_bytes", "Bytes of waiting requests", value=plane.held_bytes)
+        yield GaugeMetricFamily("tidegate_router_clients", "Connections of clients", value=counts.connections)
+        yield GaugeMetricFamily(
+            "tidegate_router_retry_tokens", "Budget of retries; none below half of it", value=plane.retry_tokens
+        )
 
-    def _backends(self) -> Iterator[Metric]:
-        core = self._core
-        backends = core.table.snapshot.backends
+    def _times(self, counts: dataplane.Counts) -> Metric:
+        times = HistogramMetricFamily(
+            "tidegate_router_request_seconds",
+            "Time from arrival to answer, waiting and backend included",
+            labels=["model"],
+        )
+        bounds = [*map(str, dataplane.LATENCY_BOUNDS_S), "+Inf"]
+        for model, of_model in counts.models.items():
+            buckets = list(zip(bounds, accumulate(of_model.latency_counts), strict=True))
+            times.add_metric([model], buckets, of_model.latency_sum_s)
+        return times
+
+    def _backends(self, counts: dataplane.Counts) -> Iterator[Metric]:
+        backends = self._core.table.snapshot.backends
         by_status = GaugeMetricFamily("tidegate_router_backends", "Backends by status", labels=["status"])
         for status in BackendStatus:
             by_status.add_metric([status], sum(backend.status is status for backend in backends))
-        yield by_status
-        outstanding = GaugeMetricFamily("tidegate_router_outstanding", "Requests in flight", labels=["backend"])
         answered = CounterMetricFamily("tidegate_router_answers", "Answers by backend", labels=["backend", "outcome"])
-        for backend in backends:
-            outstanding.add_metric([backend.address], core.leases.on_backend(backend.address))
-        for (address, outcome), count in tuple(core.tallies.of_backend.items()):
-            answered.add_metric([address, outcome], count)
-        yield outstanding
-        yield answered
+        connections = GaugeMetricFamily("tidegate_router_connections", "Open, by backend", labels=["backend"])
+        for address, target in self._targets():
+            if target in counts.backends:
+                connections.add_metric([address], counts.backends[target].connections)
+                for outcome, count in counts.backends[target].ended.items():
+                    answered.add_metric([address, outcome], count)
+        yield from (by_status, answered, connections)
+
+    def _health(self) -> Iterator[Metric]:
+        outstanding = GaugeMetricFamily("tidegate_router_outstanding", "Requests in flight", labels=["backend"])
+        ejected = GaugeMetricFamily("tidegate_router_ejected", "1 while it gets nothing", labels=["backend"])
+        ejections = CounterMetricFamily("tidegate_router_ejections", "Times a backend was ejected", labels=["backend"])
+        success = GaugeMetricFamily(
+            "tidegate_router_success_share", "Of a backend's recent answers", labels=["backend"]
+        )
+        states = {state.address: state for state in self._core.plane.backends()}
+        for address, target in self._targets():
+            state = states.get(target)
+            outstanding.add_metric([address], state.outstanding if state else 0)
+            ejected.add_metric([address], state.ejected if state else False)
+            ejections.add_metric([address], self._core.ejections[target])
+            success.add_metric([address], state.success if state else 1.0)
+        yield from (outstanding, ejected, ejections, success)
+
+    def _targets(self) -> Iterator[tuple[str, str]]:
+        for backend in self._core.table.snapshot.backends:
+            yield backend.address, self._core.targets.get(backend.address, "")

@@ -1,7 +1,10 @@
-"""The inference service's rpcs that the router answers itself, from its own knowledge or from all backends."""
+"""The inference service's rpcs that the router answers itself, from its own knowledge or from all backends.
+
+They are served in-process, on an address that only the data plane reaches.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -9,11 +12,11 @@ import structlog
 
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
+from router.backends import BackendTable
 from router.channels import Channels
-from router.core import Core
 from router.health import HealthMonitor
 from router.merging import merge_indexes, merge_statistics
-from tidegate.shared.errors import InvalidRequest, ModelNotFound, NotSupported, ServiceUnreachable
+from tidegate.shared.errors import InvalidRequest, ModelNotFound, ServiceUnreachable
 from tidegate.shared.grpc_errors import rpc
 from tidegate.shared.values import BackendStatus
 from tidegate.shared.wire_inference import server_metadata
@@ -24,65 +27,73 @@ LOAD_TIMEOUT_S = 600.0
 _log = structlog.get_logger(__name__)
 
 
-class OwnRpcs:
+class OwnRpcs(inference_pb2_grpc.GRPCInferenceServiceServicer):
     """Server state, the model repository and statistics, as of one server that is all backends together."""
 
-    def __init__(self, core: Core, channels: Channels, health: HealthMonitor | None, ask_timeout_s: float) -> None:
-        self._core = core
+    def __init__(
+        self,
+        table: BackendTable,
+        channels: Channels,
+        health: HealthMonitor | None,
+        settled: Callable[[], Awaitable[None]],
+        ask_timeout_s: float,
+    ) -> None:
+        self._table = table
         self._channels = channels
         self._health = health
+        self._settled = settled
         self._ask_timeout_s = ask_timeout_s
 
     @rpc
-    async def server_live(
-        self, _request: pb.ServerLiveRequest, _context: grpc.aio.ServicerContext
+    async def ServerLive(
+        self, request: pb.ServerLiveRequest, context: grpc.aio.ServicerContext
     ) -> pb.ServerLiveResponse:
         """The router lives if it can say so."""
         return pb.ServerLiveResponse(live=True)
 
     @rpc
-    async def server_ready(
-        self, _request: pb.ServerReadyRequest, _context: grpc.aio.ServicerContext
+    async def ServerReady(
+        self, request: pb.ServerReadyRequest, context: grpc.aio.ServicerContext
     ) -> pb.ServerReadyResponse:
         """Ready with at least one ready backend."""
-        statuses = {backend.status for backend in self._core.table.snapshot.backends}
+        statuses = {backend.status for backend in self._table.snapshot.backends}
         return pb.ServerReadyResponse(ready=BackendStatus.READY in statuses)
 
     @rpc
-    async def server_metadata(
-        self, _request: pb.ServerMetadataRequest, _context: grpc.aio.ServicerContext
+    async def ServerMetadata(
+        self, request: pb.ServerMetadataRequest, context: grpc.aio.ServicerContext
     ) -> pb.ServerMetadataResponse:
         """This router and its version."""
         return server_metadata()
 
     @rpc
-    async def model_ready(
+    async def ModelReady(
         self, request: pb.ModelReadyRequest, context: grpc.aio.ServicerContext
     ) -> pb.ModelReadyResponse:
         """Ready if a backend says so; never waits for one, and an unknown model is one that is not ready."""
-        ready = self._core.table.snapshot.ready(request.name)
+        ready = self._table.snapshot.ready(request.name)
         answers = await self._ask("ModelReady", request, ready, context)
         return pb.ModelReadyResponse(ready=any(answer.ready for answer in answers))
 
     @rpc
-    async def model_statistics(
+    async def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: grpc.aio.ServicerContext
     ) -> pb.ModelStatisticsResponse:
         """Summed over the backends that have the model ready (without a name: over all healthy ones)."""
-        ready = self._core.table.snapshot.ready(request.name) if request.name else self._healthy()
+        ready = self._table.snapshot.ready(request.name) if request.name else self._healthy()
         if not ready:
             raise ModelNotFound(f"no ready backend has a model {request.name!r}")
         return merge_statistics(await self._ask("ModelStatistics", request, ready, context))
 
     @rpc
-    async def repository_index(
+    async def RepositoryIndex(
         self, request: pb.RepositoryIndexRequest, context: grpc.aio.ServicerContext
     ) -> pb.RepositoryIndexResponse:
         """The models of all healthy backends together."""
         return merge_indexes(await self._ask("RepositoryIndex", request, self._healthy(), context))
 
     @rpc
-    async def repository_model_load(
+    async def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, context: grpc.aio.ServicerContext
     ) -> pb.RepositoryModelLoadResponse:
         """Loads on every healthy backend; an error if it fails on any."""
@@ -90,34 +101,17 @@ class OwnRpcs:
         return pb.RepositoryModelLoadResponse()
 
     @rpc
-    async def repository_model_unload(
+    async def RepositoryModelUnload(
         self, request: pb.RepositoryModelUnloadRequest, context: grpc.aio.ServicerContext
     ) -> pb.RepositoryModelUnloadResponse:
         """Unloads on every healthy backend; requests for the model no longer wait for one that has it."""
         await self._change_everywhere("RepositoryModelUnload", request, context)
-        self._core.table.forget_model(request.model_name)
+        self._table.forget_model(request.model_name)
+        await self._settled()
         return pb.RepositoryModelUnloadResponse()
 
-    @rpc
-    async def unsupported(self, _request: Any, _context: grpc.aio.ServicerContext) -> None:
-        """Triton's rpcs that Tidegate does not offer."""
-        raise NotSupported("Tidegate does not offer Triton's shared memory, trace and log rpcs")
-
-    def of_method(self, name: str) -> Callable[..., Any]:
-        """What answers the rpc of this name of the inference service."""
-        return {
-            "ServerLive": self.server_live,
-            "ServerReady": self.server_ready,
-            "ServerMetadata": self.server_metadata,
-            "ModelReady": self.model_ready,
-            "ModelStatistics": self.model_statistics,
-            "RepositoryIndex": self.repository_index,
-            "RepositoryModelLoad": self.repository_model_load,
-            "RepositoryModelUnload": self.repository_model_unload,
-        }.get(name, self.unsupported)
-
     def _healthy(self) -> tuple[str, ...]:
-        return tuple(backend.address for backend in self._core.table.snapshot.backends if backend.healthy)
+        return tuple(backend.address for backend in self._table.snapshot.backends if backend.healthy)
 
     async def _ask(
         self, method: str, request: Any, addresses: Sequence[str], context: grpc.aio.ServicerContext
@@ -144,6 +138,7 @@ class OwnRpcs:
             for address, problem in zip(addresses, await asyncio.gather(*learned, return_exceptions=True), strict=True):
                 if problem is not None:
                     _log.warning("models not learned after a change", backend=address, problem=str(problem))
+        await self._settled()
         if any(isinstance(answer, grpc.aio.AioRpcError) for _, answer in answers):
             await _abort(context, answers)
 

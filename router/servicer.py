@@ -1,17 +1,19 @@
-"""The admin service: registration, drain, state, offered load."""
+"""The admin service: registration, drain, what is coming, state, offered load."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from time import time
 
 import grpc
 
+import dataplane
 from protos import router_pb2 as pb
 from protos import router_pb2_grpc
 from router.backends import Backend
 from router.core import Core
 from router.demand import DemandSecond
-from router.tallies import Outcome
+from router.driver import Driver
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.grpc_errors import rpc
 from tidegate.shared.settings import check_address
@@ -35,10 +37,11 @@ class Ticks:
 
 
 class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
-    """Translates between the wire and the core."""
+    """Translates between the wire, the core, and the data plane's counts."""
 
-    def __init__(self, core: Core, ticks: Ticks, registration_ttl_s: float) -> None:
+    def __init__(self, core: Core, driver: Driver, ticks: Ticks, registration_ttl_s: float) -> None:
         self._core = core
+        self._driver = driver
         self._ticks = ticks
         self._ttl_s = registration_ttl_s
 
@@ -48,15 +51,17 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
         if not request.replica_id:
             raise InvalidRequest("replica_id is empty")
         address = _address(request.address)
-        self._core.table.register(address, request.replica_id, request.pool, time() + self._ttl_s)
+        warm_up_s = _seconds("warm_up_s", request.warm_up_s) if request.HasField("warm_up_s") else None
+        self._core.table.register(address, request.replica_id, request.pool, time() + self._ttl_s, warm_up_s)
         return pb.RegisterResponse(ttl_s=self._ttl_s)
 
     @rpc
     async def Deregister(
         self, request: pb.DeregisterRequest, context: grpc.aio.ServicerContext
     ) -> pb.DeregisterResponse:
-        """A replica leaves."""
+        """A replica leaves: nothing new is sent to it once this returns."""
         self._core.table.deregister(_address(request.address))
+        await self._driver.settled()
         self._core.sweep(time())
         return pb.DeregisterResponse()
 
@@ -64,7 +69,8 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
     async def Drain(self, request: pb.DrainRequest, context: grpc.aio.ServicerContext) -> pb.DrainResponse:
         """Nothing new is sent to the backend once this returns."""
         self._core.table.drain(request.address)
-        return pb.DrainResponse(outstanding=self._core.leases.on_backend(request.address))
+        await self._driver.settled()
+        return pb.DrainResponse(outstanding=self._core.outstanding().get(request.address, 0))
 
     @rpc
     async def Resume(self, request: pb.ResumeRequest, context: grpc.aio.ServicerContext) -> pb.ResumeResponse:
@@ -73,14 +79,30 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
         return pb.ResumeResponse()
 
     @rpc
+    async def Expect(self, request: pb.ExpectRequest, context: grpc.aio.ServicerContext) -> pb.ExpectResponse:
+        """A replica is coming."""
+        now_s = time()
+        until_s = now_s + _seconds("valid_s", request.valid_s)
+        ready_at_s = now_s + _seconds("ready_in_s", request.ready_in_s) if request.HasField("ready_in_s") else None
+        self._core.arrivals.expect(request.pool, request.models, ready_at_s, until_s)
+        self._driver.change()
+        return pb.ExpectResponse()
+
+    @rpc
     async def GetState(self, request: pb.GetStateRequest, context: grpc.aio.ServicerContext) -> pb.RouterState:
         """Backends and models as they are now."""
+        counts = await self._driver.ask(self._core.plane.counts)
+        states = {state.address: state for state in self._core.plane.backends()}
         snapshot = self._core.table.snapshot
         return pb.RouterState(
             router_id=self._core.router_id,
             version=snapshot.version,
-            backends=[_backend_state(self._core, backend) for backend in snapshot.backends],
-            models=_model_states(self._core),
+            backends=[
+                _backend_state(backend, counts.backends.get(target), states.get(target))
+                for backend in snapshot.backends
+                for target in [self._core.targets.get(backend.address, "")]
+            ],
+            models=[_model_state(self._core, model, counts.models[model]) for model in sorted(counts.models)],
         )
 
     @rpc
@@ -89,7 +111,7 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
     ) -> AsyncIterator[pb.DemandSecond]:
         """The kept seconds, then each second when it is over."""
         demand = self._core.demand
-        cursor = request.since_second or demand.open_second
+        cursor = request.since_second or demand.next_second
         while True:
             for second in demand.since(cursor):
                 cursor = second.second + 1
@@ -104,41 +126,55 @@ def _address(text: str) -> str:
         raise InvalidRequest(f"address: {error}") from None
 
 
+def _seconds(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise InvalidRequest(f"{name} = {value}: seconds are finite and not negative")
+    return value
+
+
 def _demand_second(router_id: str, second: DemandSecond) -> pb.DemandSecond:
-    models = [pb.ModelDemand(model=model, arrivals=count) for model, count in second.arrivals.items()]
+    models = [pb.ModelDemand(model=model, arrivals=count) for model, count in sorted(second.arrivals.items())]
     return pb.DemandSecond(router_id=router_id, second=second.second, models=models)
 
 
-def _backend_state(core: Core, backend: Backend) -> pb.BackendState:
-    load = core.reports.of(backend.address)
-    return pb.BackendState(
+def _backend_state(
+    backend: Backend, counts: dataplane.BackendCounts | None, state: dataplane.BackendState | None
+) -> pb.BackendState:
+    told = pb.BackendState(
         address=backend.address,
         replica_id=backend.replica_id,
         pool=backend.pool,
         status=BACKEND_STATUS[backend.status],
         models=sorted(backend.models or ()),
-        outstanding=core.leases.on_backend(backend.address),
-        utilization=load.utilization,
-        capacity_rows_per_s=load.capacity_rows_per_s,
-        succeeded_total=core.tallies.of_backend[backend.address, Outcome.SUCCEEDED],
-        failed_total=core.tallies.of_backend[backend.address, Outcome.FAILED],
+        success_share=1.0,
     )
+    if counts is not None:
+        told.utilization = counts.utilization
+        told.capacity_rows_per_s.update(counts.capacity_rows_per_s)
+        told.succeeded_total = counts.ended["succeeded"]
+        told.failed_total = counts.ended["failed"]
+    if state is not None:
+        told.outstanding = state.outstanding
+        told.ejected = state.ejected
+        told.success_share = state.success
+    return told
 
 
-def _model_states(core: Core) -> list[pb.ModelState]:
-    held = core.room.held()
-    ended = core.tallies.of_model
-    return [
-        pb.ModelState(
-            model=model,
-            outstanding=core.leases.of_model(model),
-            held=held.get(model, 0),
-            cost_rows=core.reports.cost_rows(model),
-            arrived_total=core.tallies.arrived[model],
-            succeeded_total=ended[model, Outcome.SUCCEEDED],
-            failed_total=ended[model, Outcome.FAILED],
-            refused_total=ended[model, Outcome.REFUSED],
-            ready_backends=len(core.table.snapshot.ready(model)),
-        )
-        for model in core.names.known
-    ]
+def _model_state(core: Core, model: str, counts: dataplane.ModelCounts) -> pb.ModelState:
+    now_s, snapshot = time(), core.table.snapshot
+    ready = len(snapshot.ready(model))
+    told = pb.ModelState(
+        model=model,
+        outstanding=counts.outstanding,
+        held=counts.held,
+        cost_rows=counts.cost_rows,
+        arrived_total=counts.arrived,
+        succeeded_total=counts.ended["succeeded"],
+        failed_total=counts.ended["failed"],
+        refused_total=counts.ended["refused"],
+        ready_backends=ready,
+    )
+    ready_at_s = None if ready else core.arrivals.next_ready_at_s(model, snapshot, now_s)
+    if ready_at_s is not None:
+        told.next_ready_in_s = ready_at_s - now_s
+    return told

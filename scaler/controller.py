@@ -16,12 +16,17 @@ from scaler.store import Store
 from tidegate.shared.values import Forecast
 
 FORGET_EVERY_TICKS = 500
+EXPECT_TICKS = 3
+"""What routers were told to expect counts for so many ticks, unless it is said again."""
 
 _log = structlog.get_logger(__name__)
 
 
 class RouterSource(Protocol):
-    """Reads every router."""
+    """Reads every router, and tells them what is coming."""
+
+    async def expect(self, pool: str, models: Sequence[str], ready_in_s: float | None, valid_s: float) -> None:
+        """Say when the pool's next replica should be ready; None: none is coming, or nobody knows when."""
 
     async def read(self) -> list[RouterReading | None]:
         """One reading per router; None for a silent one."""
@@ -89,9 +94,16 @@ class Controller:
         decisions = [self._decide(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
         self._before = [new or old for new, old in zip(routers, self._before, strict=True)]
         await asyncio.gather(*(self._executor.apply(one, now_s) for one in decisions))
+        if self._executor.acts:
+            await asyncio.gather(*(self._announce(pool, now_s) for pool in pools))
         if self._ticks % FORGET_EVERY_TICKS == 0:
             self._store.forget_plans(now_s - self._settings.keep_plans_s)
         self._ticks += 1
+
+    async def _announce(self, pool: Pool, now_s: float) -> None:
+        """Tell the routers when to expect the pool's next replica."""
+        valid_s = EXPECT_TICKS * self._settings.tick_s
+        await self._routers.expect(pool.spec.name, pool.spec.models, pool.next_ready_in_s(now_s), valid_s)
 
     def _follow_wishes(self) -> None:
         """Pools come, change and go as they are wished for."""

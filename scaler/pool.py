@@ -9,7 +9,7 @@ from scaler.decision import Decision
 from scaler.demand import grid, pool_forecast
 from scaler.events import planned
 from scaler.fleet import FleetView
-from scaler.lead import KEPT_STARTS, pool_lead
+from scaler.lead import KEPT_STARTS, pool_lead, quick_lead_s
 from scaler.metrics import Metrics
 from scaler.observation import Observation, PoolForecast
 from scaler.pools import pool_events, pool_spec
@@ -45,6 +45,16 @@ class Pool:
     def horizon_s(self) -> float:
         """How far ahead the planner looks: the decision window, and another lead for the hold-down."""
         return 2 * pool_lead(self._leads_s, self.settings.prior_lead_s).seconds + self._tick_s
+
+    def next_ready_in_s(self, now_s: float) -> float | None:
+        """Seconds until the next of the replicas on their way should be ready; None when there is none, when no start
+        was measured, or when one is overdue."""
+        quick_s = quick_lead_s(self._leads_s)
+        first_asked_s = min(self.view.starting_asked_at_s, default=None)
+        if quick_s is None or first_asked_s is None:
+            return None
+        left_s = first_asked_s + quick_s - now_s
+        return left_s if left_s > 0 else None
 
     def decide(
         self,

@@ -69,6 +69,11 @@ class Routers:
         request = router_pb2.ResumeRequest(address=address)
         await asyncio.gather(*(self._acknowledged(stub.Resume, request) for stub in self._stubs))
 
+    async def expect(self, pool: str, models: Sequence[str], ready_in_s: float | None, valid_s: float) -> None:
+        """Tell every router when the pool's next replica should be ready; one that doesn't answer holds without it."""
+        request = router_pb2.ExpectRequest(pool=pool, models=models, ready_in_s=ready_in_s, valid_s=valid_s)
+        await asyncio.gather(*(self._acknowledged(stub.Expect, request) for stub in self._stubs))
+
     async def outstanding(self, address: str) -> int:
         """Requests that the backend still works on, as far as routers can be reached."""
         readings = [reading for reading in await self.read() if reading is not None]

@@ -73,7 +73,8 @@ void bind_policy(nb::module_& m) {
   settings<HoldSettings>(m, "Hold")
       .def_rw("requests", &HoldSettings::requests)
       .def_rw("bytes", &HoldSettings::bytes)
-      .def_rw("seconds", &HoldSettings::seconds);
+      .def_rw("seconds", &HoldSettings::seconds)
+      .def_rw("release_outstanding", &HoldSettings::release_outstanding);
   settings<RetrySettings>(m, "Retry")
       .def_rw("max_tokens", &RetrySettings::max_tokens)
       .def_rw("token_ratio", &RetrySettings::token_ratio)

@@ -68,12 +68,12 @@ std::string Address::text() const {
   return (v6 ? "[" : "") + std::string(host) + (v6 ? "]:" : ":") + port;
 }
 
-Fd listen_on(const Address& address, int backlog) {
+Fd listen_on(const Address& address, int backlog, bool shared) {
   Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) throw std::system_error(errno, std::generic_category(), "socket");
   if (address.is_tcp()) {
     set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-    set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    if (shared) set(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   }
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 ||
       listen(fd.get(), backlog) != 0)

@@ -44,8 +44,9 @@ struct Address {
   bool is_tcp() const { return storage.ss_family != AF_UNIX; }
 };
 
-// Bound, listening and non-blocking; several may share the address (SO_REUSEPORT). Throws std::system_error.
-Fd listen_on(const Address& address, int backlog);
+// Bound, listening and non-blocking. `shared`: others that say so too may share the address (SO_REUSEPORT). Throws
+// std::system_error.
+Fd listen_on(const Address& address, int backlog, bool shared = false);
 Address local_address(const Fd& fd);
 // The next waiting connection, non-blocking; empty when none waits (errno says why).
 Fd accept_from(const Fd& listener);

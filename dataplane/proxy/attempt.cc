@@ -27,7 +27,7 @@ void Exchange::place() {
   Shared& shared = worker_.shared();
   for (;;) {
     const Slot slot = pick(shared.board, entry().candidates, tried_, [this](uint32_t n) { return worker_.random(n); });
-    if (slot == kNoSlot) return hold();
+    if (slot == kNoSlot || no_room(slot)) return hold();
     Upstream& upstream = worker_.upstream(slot);
     if (attempt(upstream, true)) return;
     text_ = "no connection to " + upstream.backend().address;
@@ -80,7 +80,10 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
 }
 
 void Exchange::end_lease() {
-  if (model_ != nullptr) model_->stats.outstanding -= lease_.count();
+  if (model_ != nullptr && lease_.count() > 0) {
+    model_->stats.outstanding -= lease_.count();
+    if (model_->stats.held > 0) worker_.release_later();
+  }
   lease_ = Lease();
 }
 

@@ -59,10 +59,13 @@ DataPlane::DataPlane(DataPlaneOptions options)
   shared_.upstream_limits = options_.upstream_limits;
   shared_.report = [this](Event event) { report(std::move(event)); };
   Address address = Address::resolve(options_.listen);
+  const bool shared = options_.threads > 1;
+  // Alone first: with SO_REUSEPORT at once we would share the port with a stranger who listens there already.
+  if (shared) address = local_address(listen_on(address, options_.backlog));
   uint64_t seed = options_.seed != 0 ? options_.seed : std::random_device()();
   for (uint32_t i = 0; i < options_.threads; ++i) {
     workers_.push_back(std::make_unique<Worker>(shared_, seed + i * 0x9E3779B97F4A7C15ull));
-    Fd socket = listen_on(address, options_.backlog);
+    Fd socket = listen_on(address, options_.backlog, shared);
     if (i == 0) {
       address = local_address(socket);  // port 0 was chosen: the others share it
       address_ = address.text();

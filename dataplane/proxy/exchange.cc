@@ -68,8 +68,13 @@ void Exchange::on_close(Stream& stream, CloseCause cause, uint32_t error_code) {
     down_ = nullptr;
     leave();
     if (phase_ != Phase::done) {
+      if (!reply_ended_ && deadline_passed()) {
+        judge(Status::deadline_exceeded);
+        count_end(upstream_ != nullptr || attempts_ > 0 ? Outcome::failed : Outcome::refused);
+      } else {
+        count_end(reply_ended_ ? Outcome::succeeded : Outcome::cancelled);
+      }
       phase_ = Phase::done;
-      count_end(reply_ended_ ? Outcome::succeeded : Outcome::cancelled);
       end_lease();
     }
     if (up_ != nullptr) up_->reset(NGHTTP2_CANCEL);
@@ -80,6 +85,13 @@ void Exchange::on_close(Stream& stream, CloseCause cause, uint32_t error_code) {
     --ghosts_;
   }
   if (down_ == nullptr && up_ == nullptr && ghosts_ == 0) release();
+}
+
+// A client resets its request when its deadline passes, which is a little before we see it pass: its clock began earlier,
+// and gRPC rounds a grpc-timeout up by at most 1 %.
+bool Exchange::deadline_passed() const {
+  if (deadline_ == kNever) return false;
+  return worker_.loop().now() + 10 * kMillisecond + (deadline_ - arrived_at_) / 64 >= deadline_;
 }
 
 void Exchange::count_end(Outcome outcome) {

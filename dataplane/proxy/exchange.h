@@ -26,8 +26,9 @@ class Exchange final : public StreamHandler, public Waiting {
 
   // Takes a client's new stream on.
   void begin(Stream& down);
-  // The policy changed while this request waits: it may go, or must.
-  void reconsider();
+  // The policy or a backend's room changed while this request waits: it may go, or must. Returns the model that has no
+  // room, as far as is known: `full`, or its own.
+  const ModelRecord* reconsider(const ModelRecord* full);
   // The router stops: what waits is refused while its client has time to go elsewhere.
   void stop_waiting();
 
@@ -72,6 +73,9 @@ class Exchange final : public StreamHandler, public Waiting {
 
   // holding.cc
   void hold();
+  bool too_late();
+  void refuse_too_late();
+  bool no_room(Slot slot);
   void leave();
   void give_up();
 
@@ -89,6 +93,7 @@ class Exchange final : public StreamHandler, public Waiting {
 
   // exchange.cc
   void count_end(Outcome outcome);
+  bool deadline_passed() const;
   void on_timer();
   void watch();
   void account();

@@ -47,6 +47,9 @@ struct HoldSettings {
   uint32_t requests = 1000;
   uint64_t bytes = 256 * 1024 * 1024;
   double seconds = 60;
+  // While requests of a model wait, each of its backends gets at most so many at once, and twice as many with each second
+  // that passes: what waited is spread over the replicas that become ready, not heaped on the first.
+  uint32_t release_outstanding = 32;
 };
 
 // Budget after gRFC A6: a failure costs a token, a success earns `token_ratio`; above half there may be retries.

@@ -120,9 +120,9 @@ void Exchange::model_known(std::string_view name) {
 // Requests are counted as offered load before anything is decided about them, so that what is held or refused counts.
 void Exchange::messages_arrived(uint32_t count) {
   unanswered_ += count;
-  if (kind_ != RouteKind::model) {
+  if (kind_ != RouteKind::model && !is_retry_) {
     model_->stats.arrived += count;
-    if (!is_retry_) model_->demand.arrive(static_cast<int64_t>(worker_.loop().epoch_s()), count);
+    model_->demand.arrive(static_cast<int64_t>(worker_.loop().epoch_s()), count);
   }
   if (upstream_ == nullptr) return;
   for (uint32_t i = 0; i < count; ++i) lease_.take();

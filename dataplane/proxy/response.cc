@@ -61,7 +61,10 @@ void Exchange::read_response(const uint8_t* data, size_t size) {
   const MessageCounter::Seen seen = replied_.feed(data, size);
   for (uint32_t i = 0; i < seen.finished && unanswered_ > 0; ++i) {
     --unanswered_;
-    if (lease_.give()) --model_->stats.outstanding;
+    if (lease_.give()) {
+      --model_->stats.outstanding;
+      if (model_->stats.held > 0) worker_.release_later();
+    }
     ++model_->stats.ended[static_cast<size_t>(i < seen.marked ? Outcome::failed : Outcome::succeeded)];
   }
 }

@@ -43,6 +43,7 @@ void validate(const PolicySpec& policy) {
   for (const ModelSpec& model : policy.models)
     if (model.eta_s) check_range("model " + model.name + ": eta_s", *model.eta_s, 0.0);
   check_range("hold.seconds", policy.hold.seconds, 0.0);
+  check_range("hold.release_outstanding", policy.hold.release_outstanding, 1u);
   validate(policy.retry);
   validate(policy.outliers);
   check_duration("times.first_message_s", policy.times.first_message_s);

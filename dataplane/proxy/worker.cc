@@ -7,13 +7,18 @@ namespace tidegate {
 namespace {
 
 constexpr Nanos kTickPeriod = 100 * kMillisecond;
+constexpr Nanos kReleasePeriod = TimerWheel::kTick;
 constexpr size_t kIdleExchanges = 8192;  // kept for reuse
 constexpr size_t kLongestLabel = 256;    // bytes; longer names are counted as "(other)"
 
 }  // namespace
 
 Worker::Worker(Shared& shared, uint64_t seed)
-    : shared_(shared), room_(shared.held), random_(seed | 1), tick_([](void* self) { static_cast<Worker*>(self)->keep_time(); }, this) {
+    : shared_(shared),
+      room_(shared.held),
+      random_(seed | 1),
+      tick_([](void* self) { static_cast<Worker*>(self)->keep_time(); }, this),
+      release_([](void* self) { static_cast<Worker*>(self)->release(); }, this) {
   other_ = &add_model("(other)");
   other_->other = true;
 }
@@ -49,7 +54,18 @@ void Worker::follow(std::shared_ptr<const Policy> policy) {
   policy_ = std::move(policy);
   follow_backends();
   follow_models();
-  room_.for_each([](Waiting& waiting) { static_cast<Exchange&>(waiting).reconsider(); });
+  release();
+}
+
+void Worker::release_later() {
+  if (!release_.armed()) loop_.arm(release_, loop_.now() + kReleasePeriod);
+}
+
+// Asks all that wait, first come, first. `full` is a model whose backends have just shown that they have no room: the
+// others that wait for it needn't look.
+void Worker::release() {
+  const ModelRecord* full = nullptr;
+  room_.for_each([&](Waiting& waiting) { full = static_cast<Exchange&>(waiting).reconsider(full); });
 }
 
 void Worker::follow_backends() {
@@ -142,6 +158,7 @@ void Worker::drain() {
 void Worker::stop() {
   listener_.reset();
   tick_.cancel();
+  release_.cancel();
   while (!clients_.empty()) clients_.begin()->first->abort("the router stops");
   for (auto* group : {&upstreams_, &leaving_})
     for (auto& upstream : *group)

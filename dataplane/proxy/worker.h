@@ -40,6 +40,7 @@ struct ModelRecord {
   DemandRing demand;
   const ModelEntry* entry = nullptr;
   bool other = false;  // stands for all names beyond the limit
+  Nanos releasing_since = 0;  // when those that wait first met a ready backend; 0: none did
 };
 
 class Worker final : public ConnectionOwner {
@@ -75,6 +76,8 @@ class Worker final : public ConnectionOwner {
   uint32_t random(uint32_t below);
   void report(Event event) { shared_.report(std::move(event)); }
   void recycle(Exchange& exchange);
+  // A backend has got room for what waits, or may have (leases come back to other workers too): who waits is asked soon.
+  void release_later();
   HeaderViews& scratch() {
     scratch_.clear();
     return scratch_;
@@ -89,6 +92,7 @@ class Worker final : public ConnectionOwner {
   void on_closed(Connection& connection, const char* why) override;
 
  private:
+  void release();
   void follow_backends();
   void follow_models();
   ModelRecord& add_model(std::string label);
@@ -111,6 +115,7 @@ class Worker final : public ConnectionOwner {
   HeaderViews scratch_;
   uint64_t random_;
   Timer tick_;
+  Timer release_;
   bool draining_ = false;
 };
 

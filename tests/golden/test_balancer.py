@@ -3,52 +3,76 @@
 A trace (`balancer/*.txt`) is blocks of lines: events, a line `----`, and what they lead to (the form of etcd/raft's
 testdata). After a wished change, `TIDEGATE_REWRITE=1 pytest tests/golden` writes them anew: read the difference.
 
-Events: `backend A` (from the settings) · `register A [REPLICA]` · `healthy A MODEL…` · `unhealthy A` · `drain A` ·
-`resume A` · `deregister A` · `unload MODEL` · `send MODEL [×N] [not A…]` (one line per pick, `not`: tried already) ·
-`done A [×N]` (the oldest end) · `sweep T` (at second T) · `show`.
+The backend table is Python's; every pick is made by the data plane's own C++ code.
+
+Events: `backend A` (from the settings) · `register A [REPLICA]` · `warmed A S` (its warm-up took S seconds) ·
+`healthy A MODEL…` · `unhealthy A` · `drain A` · `resume A` · `deregister A` · `unload MODEL` ·
+`send MODEL [×N] [not A…]` (one line per pick, `not`: tried already) · `done A [×N]` (the oldest end) ·
+`fail A [×N]` (they end in failure) · `time T` (it is second T) · `sweep T` (at second T) · `show`.
 """
 
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from router.backends import BackendTable
-from router.balancer import Balancer
-from router.leases import Lease, Leases
+from dataplane import Balancer
+from router.backends import BackendTable, Snapshot
+from tidegate.shared.values import BackendStatus
 
 TRACES = sorted((Path(__file__).parent / "balancer").glob("*.txt"))
 
 
 class World:
-    """The router's cores, told what happens in words."""
+    """The backend table and the native balancer, told what happens in words."""
 
     def __init__(self) -> None:
+        self.now_s = 1.0
         self.table = BackendTable()
-        self.leases = Leases()
-        self.balancer = Balancer(self.leases.on_backend, random.Random(0).randrange)
-        self.in_flight: list[Lease] = []
+        self.balancer = Balancer(random.Random(0).randrange)
+        self.balancer.tick(self.now_s)
+        self.known: set[str] = set()
+        self.outstanding: Counter[str] = Counter()
+        self.table.subscribe(self.follow)
         self.events: dict[str, Callable[..., object]] = {
             "backend": self.table.add_static,
             "register": lambda address, replica="r1": self.table.register(address, replica, "", expires_at_s=15),
+            "warmed": lambda address, s: self.table.register(address, "r1", "", expires_at_s=15, warm_up_s=float(s)),
             "healthy": lambda address, *models: self.table.set_healthy(address, frozenset(models)),
             "unhealthy": self.table.set_unhealthy,
             "drain": self.table.drain,
             "resume": self.table.resume,
             "deregister": self.table.deregister,
             "unload": self.table.forget_model,
-            "sweep": lambda at_s: self.table.sweep(float(at_s), self.leases.on_backend),
+            "sweep": lambda at_s: self.table.sweep(float(at_s), self.outstanding.__getitem__),
             "send": self.send,
             "done": self.done,
+            "fail": self.fail,
+            "time": self.time,
             "show": self.show,
         }
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """As the data plane does with each policy."""
+        ready = {one.address: one for one in snapshot.backends if one.status is BackendStatus.READY}
+        for address, backend in ready.items():
+            self.balancer.ready(address, slow_start_s=backend.warm_up_s or 0.0, now_s=self.now_s)
+        for address in self.known - ready.keys():
+            self.balancer.not_ready(address)
+        self.known |= ready.keys()
 
     def tell(self, line: str) -> list[str]:
         name, *arguments = line.split()
         outcome = self.events[name](*arguments)
-        return outcome if isinstance(outcome, list) else []
+        said = outcome if isinstance(outcome, list) else []
+        return said + [f"{address} {what}" for address, what in self.balancer.reports()]
+
+    def time(self, at_s: str) -> None:
+        self.now_s = float(at_s)
+        self.balancer.tick(self.now_s)
 
     def send(self, model: str, *how: str) -> list[str]:
         count = int(how[0][1:]) if how and how[0].startswith("×") else 1
@@ -57,27 +81,38 @@ class World:
 
     def send_one(self, model: str, tried: tuple[str, ...]) -> str:
         snapshot = self.table.snapshot
-        counts = self.counts(snapshot.ready(model), tried)
-        address = self.balancer.pick(snapshot.ready(model), tried)
+        ready = snapshot.ready(model)
+        counts = " ".join(f"{address}:{self.outstanding[address]}" for address in ready if address not in tried)
+        address = self.balancer.pick(ready, [one for one in tried if one in self.known])
         if address is None:
-            return f"{model}: " + ("waits" if snapshot.may_serve_later(model) else "no such model")
-        self.in_flight.append(self.leases.take(address, model))
+            waits = model in snapshot.seen_models or snapshot.may_learn_models
+            return f"{model}: " + ("waits" if waits else "no such model")
+        self.balancer.take(address)
+        self.outstanding[address] += 1
         return f"{model} → {address}  ({counts})"
 
-    def counts(self, ready: tuple[str, ...], tried: tuple[str, ...]) -> str:
-        return " ".join(f"{address}:{self.leases.on_backend(address)}" for address in ready if address not in tried)
+    def end(self, address: str, how: str) -> int:
+        count = min(int(how[1:]), self.outstanding[address])
+        self.outstanding[address] -= count
+        for _ in range(count):
+            self.balancer.release(address)
+        return count
 
     def done(self, address: str, how: str = "×1") -> None:
-        for lease in [lease for lease in self.in_flight if lease.backend == address][: int(how[1:])]:
-            lease.release()
-            self.in_flight.remove(lease)
+        for _ in range(self.end(address, how)):
+            self.balancer.succeeded(address)
+
+    def fail(self, address: str, how: str = "×1") -> None:
+        for _ in range(self.end(address, how)):
+            self.balancer.failed(address, now_s=self.now_s)
 
     def show(self) -> list[str]:
         lines = []
         for backend in self.table.snapshot.backends:
-            outstanding = self.leases.on_backend(backend.address)
             models = ",".join(sorted(backend.models or ())) or "-"
-            lines.append(f"{backend.address} {backend.status} models={models} outstanding={outstanding}")
+            ejected = " ejected" if backend.address in self.known and self.balancer.ejected(backend.address) else ""
+            state = f"{backend.status}{ejected}"
+            lines.append(f"{backend.address} {state} models={models} outstanding={self.outstanding[backend.address]}")
         return lines or ["no backends"]
 
 

@@ -272,9 +272,11 @@ def test_metrics_have_our_names_and_tritons(tmp_path: Path, repository: Path) ->
 @dataclass
 class FakeRouter(router_pb2_grpc.RouterAdminServicer):
     calls: list[tuple[str, str]] = field(default_factory=list)
+    warm_ups_s: list[float | None] = field(default_factory=list)
 
     async def Register(self, request: Any, context: object) -> router_pb2.RegisterResponse:  # noqa: N802 - the wire's
         self.calls.append((f"{request.pool}/{request.replica_id}", request.address))
+        self.warm_ups_s.append(request.warm_up_s if request.HasField("warm_up_s") else None)
         return router_pb2.RegisterResponse(ttl_s=0.3)
 
     async def Deregister(self, request: Any, context: object) -> router_pb2.DeregisterResponse:  # noqa: N802 - the wire's
@@ -303,6 +305,7 @@ async def test_it_registers_again_and_again_and_takes_its_leave(tmp_path: Path, 
         assert await asyncio.to_thread(served.process.wait, 10) == 0
     assert router.calls[0] == ("gpu/r-1", served.address)
     assert router.calls[-1] == ("left", served.address)
+    assert (router.warm_ups_s[-1] or 0) > 0, "once it is warm it says how long that took"
     await server.stop(0)
 
 

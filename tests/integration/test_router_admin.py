@@ -39,7 +39,7 @@ async def test_a_registered_replica_is_served_from_and_leaves_when_it_says_so():
         await router.ready(backend.address)
         assert backend_of(await router.infer()) == backend.address
         busy = asyncio.ensure_future(router.infer("wait 0.6"))
-        await until(lambda: router.core.leases.on_backend(backend.address) == 1)
+        await until(lambda: router.outstanding(backend.address) == 1)
         await router.admin.Deregister(router_pb2.DeregisterRequest(address=backend.address))
         assert router.core.table.snapshot.ready("digits") == ()
         assert (await state(router)).backends[0].status == Status.STATUS_DRAINING
@@ -59,12 +59,13 @@ async def test_a_lapsed_registration_removes_a_replica_only_when_it_is_dead():
         await until(lambda: router.core.table.snapshot.backends == ())
 
 
-async def test_nothing_is_sent_to_a_drained_replica_once_the_drain_is_acknowledged():
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_nothing_is_sent_to_a_drained_replica_once_the_drain_is_acknowledged(threads: int):
     drained, other = await FakeBackend("digits").start(), await FakeBackend("digits").start()
-    async with routing(drained.address, other.address) as router:
+    async with routing(drained.address, other.address, threads=threads) as router:
         await router.ready(drained.address, other.address)
         slow = [asyncio.ensure_future(router.infer("wait 0.5")) for _ in range(4)]
-        await until(lambda: router.core.leases.on_backend(drained.address) == 2)
+        await until(lambda: router.outstanding(drained.address) == 2)
         load = [asyncio.ensure_future(router.infer()) for _ in range(50)]
         acknowledged = await router.admin.Drain(router_pb2.DrainRequest(address=drained.address))
         seen = len(drained.requests)
@@ -106,7 +107,7 @@ async def test_state_tells_backends_and_models_as_they_are():
         with pytest.raises(grpc.aio.AioRpcError):
             await router.infer("refuse INTERNAL")
         busy = asyncio.ensure_future(router.infer("wait 0.5"))
-        await until(lambda: router.core.leases.on_backend(backend.address) == 1)
+        await until(lambda: router.outstanding(backend.address) == 1)
         now = await state(router)
         assert now.router_id == "router-7"
         (seen,) = now.backends
@@ -126,8 +127,8 @@ async def test_demand_is_told_second_by_second_with_zeros():
     backend = await FakeBackend("digits", "faces").start()
     async with routing(backend.address) as router:
         await router.ready(backend.address)
-        starting = router.core.demand.open_second
-        await until(lambda: router.core.demand.open_second > starting)  # a whole second is being counted
+        starting = router.core.demand.next_second
+        await until(lambda: router.core.demand.next_second > starting)  # a whole second is being counted
         watch = router.admin.WatchDemand(router_pb2.WatchDemandRequest(since_second=starting), timeout=10)
         await asyncio.gather(*(router.infer() for _ in range(7)))
         seconds = {}
@@ -158,7 +159,7 @@ async def test_a_client_that_tries_again_by_itself_is_one_demand():
             with pytest.raises(grpc.aio.AioRpcError):
                 await stub.ModelInfer(pb.ModelInferRequest(model_name="digits", id="refuse ABORTED"))
         assert len(backend.requests) == 3
-        assert router.core.tallies.arrived["digits"] == 1
+        assert router.of_model().arrived == 1
     await backend.stop()
 
 

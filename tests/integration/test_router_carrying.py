@@ -9,7 +9,6 @@ import pytest
 
 from protos import inference_pb2 as pb
 from protos import orca_pb2
-from router.tallies import Outcome
 from tests.support.fake_backend import FakeBackend
 from tests.support.routers import Router, backend_of, routing
 from tests.support.waiting import until
@@ -25,15 +24,11 @@ async def backend() -> AsyncIterator[FakeBackend]:
     await fake.stop()
 
 
-@pytest.fixture
-async def router(backend: FakeBackend) -> AsyncIterator[Router]:
-    async with routing(backend.address) as made:
+@pytest.fixture(params=[1, 2], ids=lambda threads: f"{threads}-threads")
+async def router(backend: FakeBackend, request: pytest.FixtureRequest) -> AsyncIterator[Router]:
+    async with routing(backend.address, threads=request.param) as made:
         await made.ready(backend.address)
         yield made
-
-
-def at_rest(router: Router) -> bool:
-    return router.core.leases.by_backend() == router.core.leases.by_model() == {} and len(router.core.room) == 0
 
 
 async def test_metadata_passes_both_ways(router: Router, backend: FakeBackend):
@@ -45,7 +40,7 @@ async def test_metadata_passes_both_ways(router: Router, backend: FakeBackend):
     trailing = dict(await rpc.trailing_metadata())
     assert trailing["x-trailer"] == "kept"
     assert orca_pb2.OrcaLoadReport.FromString(trailing[APPLICATION_KEY]).request_cost["rows"] == 3
-    assert at_rest(router)
+    assert router.at_rest()
 
 
 async def test_an_error_passes_back_unchanged_and_is_not_tried_again(router: Router, backend: FakeBackend):
@@ -56,10 +51,9 @@ async def test_an_error_passes_back_unchanged_and_is_not_tried_again(router: Rou
         assert refusal.value.details() == "as you wish"
         assert dict(refusal.value.trailing_metadata())["grpc-retry-pushback-ms"] == "250"
     assert len(backend.requests) == 4
-    tallies = router.core.tallies.of_model
-    assert tallies["digits", Outcome.REJECTED] == 1, "INVALID_ARGUMENT is the client's"
-    assert tallies["digits", Outcome.FAILED] == 3
-    assert at_rest(router)
+    assert router.ended("rejected") == 1, "INVALID_ARGUMENT is the client's"
+    assert router.ended("failed") == 3
+    assert router.at_rest()
 
 
 async def test_a_message_of_60_mb_passes_both_ways(router: Router):
@@ -74,24 +68,24 @@ async def test_the_deadline_goes_on_and_ends_the_call(router: Router, backend: F
         await router.infer("hang", timeout=0.5)
     assert refusal.value.code() is Code.DEADLINE_EXCEEDED
     assert 0 < (backend.remaining_s[0] or 0) <= 0.6, "less what passed, and what gRPC rounds it up by"
-    await until(lambda: at_rest(router) and backend.cancelled == 1)
-    await until(lambda: router.core.tallies.of_model["digits", Outcome.FAILED] == 1)
+    await until(lambda: router.at_rest() and backend.cancelled == 1)
+    await until(lambda: router.ended("failed") == 1)
 
 
 async def test_cancelling_cancels_at_the_backend_and_gives_the_lease_back(router: Router, backend: FakeBackend):
     call = asyncio.ensure_future(router.infer("hang"))
     await until(lambda: len(backend.requests) == 1)
-    assert router.core.leases.on_backend(backend.address) == 1
+    assert router.outstanding(backend.address) == 1
     call.cancel()
-    await until(lambda: at_rest(router) and backend.cancelled == 1)
-    assert router.core.tallies.of_model["digits", Outcome.CANCELLED] == 1
+    await until(lambda: router.at_rest() and backend.cancelled == 1)
+    assert router.ended("cancelled") == 1
 
 
 async def test_load_reports_are_read_from_the_trailer(router: Router, backend: FakeBackend):
     await router.infer()
-    await until(lambda: router.core.reports.cost_rows("digits") == 3)
-    assert router.core.reports.of(backend.address).utilization == 0.25
-    assert router.core.reports.of(backend.address).capacity_rows_per_s == {"digits": 40}
+    await until(lambda: router.of_model().cost_rows == 3)
+    assert router.of_backend(backend.address).utilization == 0.25
+    assert router.of_backend(backend.address).capacity_rows_per_s == {"digits": 40}
 
 
 async def test_a_model_that_nobody_has_is_not_found_at_once(router: Router):
@@ -99,7 +93,7 @@ async def test_a_model_that_nobody_has_is_not_found_at_once(router: Router):
         await router.infer(model="nope")
     assert refusal.value.code() is Code.NOT_FOUND
     assert "'nope'" in refusal.value.details()
-    assert router.core.tallies.of_model["nope", Outcome.REFUSED] == 1
+    assert router.ended("refused", "nope") == 1
 
 
 async def test_a_request_without_a_model_is_refused(router: Router):
@@ -123,8 +117,8 @@ async def test_unknown_methods_are_carried_by_the_model_in_the_metadata(router: 
     assert refusal.value.code() is Code.UNIMPLEMENTED
     assert refusal.value.details() == "Method not found!"
     # One that it knows, though the router carries it by its metadata alone.
-    await until(lambda: router.core.tallies.arrived["digits"] == 1)
-    assert at_rest(router)
+    await until(lambda: router.of_model().arrived == 1)
+    assert router.at_rest()
 
 
 async def test_tritons_shared_memory_rpcs_are_refused_clearly(router: Router):
@@ -145,20 +139,20 @@ async def ask(*whats: str, model: str = "digits") -> AsyncIterator[pb.ModelInfer
 async def test_a_stream_is_answered_in_order(router: Router, backend: FakeBackend):
     asked = ["wait 0.2", "echo", "wait 0.05", "echo"]
     assert await answers(router.stub.ModelStreamInfer(ask(*asked))) == asked
-    await until(lambda: at_rest(router))
-    assert router.core.tallies.arrived["digits"] == 4
-    assert router.core.tallies.of_model["digits", Outcome.SUCCEEDED] == 4
+    await until(lambda: router.at_rest())
+    assert router.of_model().arrived == 4
+    assert router.ended("succeeded") == 4
 
 
 async def test_each_message_in_flight_on_a_stream_is_outstanding(router: Router, backend: FakeBackend):
     call = router.stub.ModelStreamInfer()
     for outstanding in (1, 2, 3):
         await call.write(pb.ModelInferRequest(model_name="digits", id="wait 0.3"))
-        await until(lambda count=outstanding: router.core.leases.on_backend(backend.address) == count)
+        await until(lambda count=outstanding: router.outstanding(backend.address) == count)
     await call.read()
-    await until(lambda: router.core.leases.on_backend(backend.address) == 2)
+    await until(lambda: router.outstanding(backend.address) == 2)
     call.cancel()
-    await until(lambda: at_rest(router) and backend.cancelled == 1)
+    await until(lambda: router.at_rest() and backend.cancelled == 1)
 
 
 async def test_an_empty_stream_ends_well(router: Router):
@@ -179,9 +173,9 @@ async def test_work_spreads_over_replicas_by_what_is_outstanding(backend: FakeBa
     async with routing(backend.address, other.address) as router:
         await router.ready(backend.address, other.address)
         slow = [asyncio.ensure_future(router.infer("wait 0.5")) for _ in range(8)]
-        await until(lambda: len(router.core.leases.by_backend()) == 2)
-        await until(lambda: sum(router.core.leases.by_backend().values()) == 8)
-        assert set(router.core.leases.by_backend().values()) == {4}
+        await until(lambda: len(router.at_work()) == 2)
+        await until(lambda: sum(router.at_work().values()) == 8)
+        assert set(router.at_work().values()) == {4}
         answered_by = [backend_of(await call) for call in slow]
         assert set(answered_by) == {backend.address, other.address}
     await other.stop()
@@ -190,9 +184,9 @@ async def test_work_spreads_over_replicas_by_what_is_outstanding(backend: FakeBa
 async def test_only_inference_is_demand(router: Router):
     await router.stub.ModelMetadata(pb.ModelMetadataRequest(name="digits"))
     await router.stub.ModelReady(pb.ModelReadyRequest(name="digits"))
-    assert router.core.tallies.arrived["digits"] == 0
+    assert router.of_model().arrived == 0
     await router.infer()
-    assert router.core.tallies.arrived["digits"] == 1
+    assert router.of_model().arrived == 1
 
 
 async def test_metrics_tell_what_arrived_and_how_it_ended(router: Router, backend: FakeBackend):

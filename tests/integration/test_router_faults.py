@@ -6,19 +6,22 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 
 from protos import inference_pb2 as pb
+from protos import inference_pb2_grpc, router_pb2
 from tests.support.fake_backend import FakeBackend
 from tests.support.processes import free_address, started, wait_until_serving
 from tests.support.routers import Router, backend_of, routing
 from tests.support.waiting import until
+from tidegate.shared.grpc_server import channel
 
 Code = grpc.StatusCode
+SEPARATE = (("grpc.use_local_subchannel_pool", 1),)  # a connection of its own, maybe to another thread
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def killable(address: str, *models: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def in_flight(router: Router, address: str) -> int:
-    return router.core.leases.on_backend(address)
+    return router.outstanding(address)
 
 
 async def test_kill_9_with_requests_in_flight_loses_none():
@@ -47,9 +50,9 @@ async def test_kill_9_with_requests_in_flight_loses_none():
             by = Counter(backend_of(answer) for answer in await asyncio.gather(*calls))
             assert by == {other.address: 80}
             await router.ready(other.address)
-            assert router.core.leases.by_backend() == {}
-            assert router.core.tallies.retried["digits"] >= 20
-            assert router.core.tallies.arrived["digits"] == 80, "the router's own retries are no demand"
+            assert router.at_work() == {}
+            assert router.of_model().retried >= 20
+            assert router.of_model().arrived == 80, "the router's own retries are no demand"
     await other.stop()
 
 
@@ -89,7 +92,7 @@ async def test_a_stream_that_was_answered_is_not_moved():
             with pytest.raises(grpc.aio.AioRpcError) as refusal:
                 await call.read()
             assert refusal.value.code() is Code.UNAVAILABLE
-            await until(lambda: router.core.leases.by_backend() == {})
+            await until(lambda: router.at_work() == {})
     await other.stop()
 
 
@@ -118,7 +121,7 @@ async def test_when_all_were_tried_a_request_waits_for_one_that_can():
     async with routing(only.address) as router:
         await router.ready(only.address)
         call = asyncio.ensure_future(router.infer(timeout=10))
-        await until(lambda: len(router.core.room) == 1)
+        await until(lambda: router.held == 1)
         only.says_not_ready = False
         assert backend_of(await call) == only.address
     await only.stop()
@@ -148,8 +151,8 @@ async def test_a_request_that_kills_replicas_is_not_handed_to_all_of_them():
             call = asyncio.ensure_future(router.infer("hang", timeout=20))
             processes = dict(zip(addresses, (a, b, c, d), strict=True))
             for _ in range(3):
-                await until(lambda: len(router.core.leases.by_backend()) == 1)
-                (address,) = router.core.leases.by_backend()
+                await until(lambda: len(router.at_work()) == 1)
+                (address,) = router.at_work()
                 processes.pop(address).send_signal(signal.SIGKILL)
                 await until(lambda gone=address: in_flight(router, gone) == 0)
             with pytest.raises(grpc.aio.AioRpcError) as refusal:
@@ -161,14 +164,14 @@ async def test_a_request_that_kills_replicas_is_not_handed_to_all_of_them():
 async def test_a_request_waits_for_the_first_replica_and_is_served():
     async with routing() as router:
         held = [asyncio.ensure_future(router.infer(timeout=20)) for _ in range(5)]
-        await until(lambda: router.core.room.held() == {"digits": 5})
+        await until(lambda: router.held == 5)
         backend = await FakeBackend("digits").start(serving=False)
         router.core.table.add_static(backend.address)
         await asyncio.sleep(0.2)
-        assert router.core.room.held() == {"digits": 5}, "it is not ready yet"
+        assert router.of_model().held == 5, "it is not ready yet"
         await backend.health.set(serving=True)
         assert {backend_of(answer) for answer in await asyncio.gather(*held)} == {backend.address}
-        assert len(router.core.room) == 0
+        assert router.held == 0
         await backend.stop()
 
 
@@ -180,7 +183,7 @@ async def test_a_replica_that_restarts_at_its_address_is_found_again():
         await first.stop()
         await router.ready()
         call = asyncio.ensure_future(router.infer(timeout=10))
-        await until(lambda: len(router.core.room) == 1)
+        await until(lambda: router.held == 1)
         second = await FakeBackend("digits").start(address)
         assert backend_of(await call) == address
         await second.stop()
@@ -189,15 +192,15 @@ async def test_a_replica_that_restarts_at_its_address_is_found_again():
 async def test_the_waiting_room_refuses_what_it_has_no_room_for():
     async with routing(hold_requests=2) as router:
         held = [asyncio.ensure_future(router.infer(timeout=5)) for _ in range(2)]
-        await until(lambda: len(router.core.room) == 2)
+        await until(lambda: router.held == 2)
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await router.infer()
         assert refusal.value.code() is Code.RESOURCE_EXHAUSTED
         assert int(dict(refusal.value.trailing_metadata())["grpc-retry-pushback-ms"]) > 0
         for call in held:
             call.cancel()
-        await until(lambda: len(router.core.room) == 0)
-        assert router.core.tallies.arrived["digits"] == 3, "what is refused is demand too"
+        await until(lambda: router.held == 0)
+        assert router.of_model().arrived == 3, "what is refused is demand too"
 
 
 async def test_waiting_ends_with_the_requests_own_deadline_or_with_hold_s():
@@ -209,13 +212,98 @@ async def test_waiting_ends_with_the_requests_own_deadline_or_with_hold_s():
             await router.infer(timeout=10)
         assert refusal.value.code() is Code.UNAVAILABLE
         assert "hold_s = 0.4" in refusal.value.details()
-        await until(lambda: len(router.core.room) == 0)
+        await until(lambda: router.held == 0)
+
+
+async def test_what_the_next_replica_would_be_too_late_for_is_refused_at_once_with_the_time():
+    async with routing() as router:
+        held = asyncio.ensure_future(router.infer(timeout=20))
+        await until(lambda: router.held == 1)
+        expected = router_pb2.ExpectRequest(pool="gpu", models=["digits"], ready_in_s=8, valid_s=60)
+        await router.admin.Expect(expected)
+        with pytest.raises(grpc.aio.AioRpcError, match="too late for this request") as refusal:
+            await router.infer(timeout=5)
+        assert refusal.value.code() is Code.UNAVAILABLE
+        assert 6000 < int(dict(refusal.value.trailing_metadata())["grpc-retry-pushback-ms"]) <= 8000
+        state = await router.admin.GetState(router_pb2.GetStateRequest())
+        assert 6 < state.models[0].next_ready_in_s <= 8
+        backend = await FakeBackend("digits").start()
+        router.core.table.add_static(backend.address)
+        assert backend_of(await held) == backend.address, "what it can save is held"
+        await backend.stop()
+
+
+async def test_what_is_held_already_is_refused_when_it_turns_out_to_be_too_late():
+    async with routing() as router:
+        held = asyncio.ensure_future(router.infer(timeout=10))
+        await until(lambda: router.held == 1)
+        await router.admin.Expect(router_pb2.ExpectRequest(pool="gpu", models=["digits"], ready_in_s=60, valid_s=60))
+        with pytest.raises(grpc.aio.AioRpcError, match="too late for this request"):
+            await held
+
+
+async def test_a_starting_replica_is_expected_as_long_after_its_registration_as_others_took():
+    gone, late = await FakeBackend("digits").start(), await FakeBackend("digits").start(serving=False)
+    async with routing() as router:
+        await router.admin.Register(router_pb2.RegisterRequest(replica_id="r1", address=gone.address, pool="gpu"))
+        await router.ready(gone.address)
+        await router.admin.Deregister(router_pb2.DeregisterRequest(address=gone.address))
+        for _ in range(5):  # the quick start above counts too
+            router.core.arrivals.observe_start("gpu", 30.0)
+        await router.admin.Register(router_pb2.RegisterRequest(replica_id="r2", address=late.address, pool="gpu"))
+        with pytest.raises(grpc.aio.AioRpcError, match="too late for this request"):
+            await router.infer(timeout=5)
+    await gone.stop()
+    await late.stop()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_what_waited_is_spread_over_the_replicas_that_become_ready(threads: int):
+    first, second = await FakeBackend("digits").start(), await FakeBackend("digits").start()
+    async with AsyncExitStack() as stack:
+        router = await stack.enter_async_context(routing(threads=threads, hold_release_outstanding=4))
+        others = [await stack.enter_async_context(channel(router.listen, SEPARATE)) for _ in range(3)]
+        stubs = [inference_pb2_grpc.GRPCInferenceServiceStub(one) for one in others]
+        request = pb.ModelInferRequest(model_name="digits", id="wait 0.1")
+        calls = [asyncio.ensure_future(stubs[k % 3].ModelInfer(request, timeout=20)) for k in range(36)]
+        await until(lambda: router.held == 36)
+        router.core.table.add_static(first.address)
+        await until(lambda: router.outstanding(first.address) > 0)
+        assert router.outstanding(first.address) <= 4 * threads, "threads may each let one more in at the same moment"
+        router.core.table.add_static(second.address)
+        by = Counter(backend_of(answer) for answer in await asyncio.gather(*calls))
+        assert min(by.values()) >= 8, f"{by}: the first one ready had not taken them all"
+        assert router.at_rest()
+    await first.stop()
+    await second.stop()
+
+
+async def test_a_replica_that_fails_fast_is_ejected_seen_as_such_and_returns():
+    bad, good = await FakeBackend("digits").start(), await FakeBackend("digits").start()
+    quick = {"consecutive_failures": 3, "base_ejection_s": 2.0}
+    async with routing(bad.address, good.address, ejection=quick) as router:
+        await router.ready(bad.address, good.address)
+        bad.fails = True
+        for _ in range(20):
+            await asyncio.gather(*(router.infer(timeout=10) for _ in range(2)), return_exceptions=True)
+        assert len(bad.requests) < 10, "failing fast does not attract"
+        state = await router.admin.GetState(router_pb2.GetStateRequest())
+        ejected = {one.address: one.ejected for one in state.backends}
+        assert ejected == {bad.address: True, good.address: False}
+        value = router.registry.get_sample_value
+        await until(lambda: value("tidegate_router_ejections_total", {"backend": bad.address}) == 1)
+        bad.fails = False
+        await until(lambda: value("tidegate_router_ejected", {"backend": bad.address}) == 0)
+        await asyncio.gather(*(router.infer("wait 0.05", timeout=10) for _ in range(20)))
+        assert sum(request.id == "wait 0.05" for request in bad.requests) > 0
+    await bad.stop()
+    await good.stop()
 
 
 async def test_stopping_refuses_what_waits_at_once():
     async with routing() as router:
         call = asyncio.ensure_future(router.infer(timeout=20))
-        await until(lambda: len(router.core.room) == 1)
+        await until(lambda: router.held == 1)
         await router.stop()
         with pytest.raises(grpc.aio.AioRpcError, match="router is stopping") as refusal:
             await call

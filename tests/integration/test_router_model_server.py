@@ -64,7 +64,7 @@ async def test_replicas_register_and_neither_kill_9_nor_sigterm_loses_a_request(
             assert await first == 42
             stop = asyncio.Event()
             load = asyncio.create_task(ask_steadily(router, stop))
-            await until(lambda: len(router.core.leases.by_backend()) == 3)
+            await until(lambda: len(router.at_work()) == 3)
             one.send_signal(signal.SIGKILL)
             await ready_count(router, 2)
             two.send_signal(signal.SIGTERM)
@@ -74,7 +74,7 @@ async def test_replicas_register_and_neither_kill_9_nor_sigterm_loses_a_request(
             stop.set()
             assert await load > 50
             assert three.poll() is None
-            assert router.core.leases.by_backend() == {}
-            assert router.core.reports.cost_rows("twice") == 1
+            assert router.at_work() == {}
+            assert router.of_model("twice").cost_rows == 1
             (left,) = router.core.table.snapshot.ready("twice")
-            assert router.core.reports.of(left).capacity_rows_per_s["twice"] == pytest.approx(4 / BATCH_S, rel=0.5)
+            assert router.of_backend(left).capacity_rows_per_s["twice"] == pytest.approx(4 / BATCH_S, rel=0.5)

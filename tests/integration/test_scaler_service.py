@@ -41,6 +41,7 @@ class FakeRouter(router_pb2_grpc.RouterAdminServicer):
         self.outstanding = 0
         self.drained: list[str] = []
         self.resumed: list[str] = []
+        self.expected: list[router_wire.ExpectRequest] = []
         self.refuse_drain = False
         self._since = time.monotonic()
         self._total = 0.0
@@ -74,6 +75,10 @@ class FakeRouter(router_pb2_grpc.RouterAdminServicer):
     async def Resume(self, request: router_wire.ResumeRequest, context: object) -> object:  # noqa: N802
         self.resumed.append(request.address)
         return router_wire.ResumeResponse()
+
+    async def Expect(self, request: router_wire.ExpectRequest, context: object) -> object:  # noqa: N802
+        self.expected.append(request)
+        return router_wire.ExpectResponse()
 
 
 class Scaler:
@@ -232,3 +237,17 @@ async def test_a_leash_whose_parent_is_gone_starts_nothing(tmp_path: Path) -> No
     process = await asyncio.create_subprocess_exec(*command)
     assert await process.wait() == 0
     assert (tmp_path / "ran").exists() == (sys.platform != "linux")
+
+
+async def test_routers_are_told_when_the_next_replica_should_be_ready(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    for _ in range(5):
+        store.add_start("p", time.time(), 7.0)
+    store.close()
+    never_ready = (sys.executable, "-c", "import time; time.sleep(60)")
+    async with Scaler(tmp_path).running(never_ready) as scaler:
+        await until(lambda: any(one.HasField("ready_in_s") for one in scaler.router.expected))
+        told = scaler.router.expected[-1]
+        assert (told.pool, list(told.models)) == ("p", ["m"])
+        assert 0 < told.ready_in_s <= 7
+        assert told.valid_s > 0.1, "longer than a tick"

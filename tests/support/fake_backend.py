@@ -15,7 +15,7 @@ import grpc
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc, orca_pb2
 from tidegate.shared.grpc_server import Health, listen, new_server
-from tidegate.shared.load_reports import APPLICATION_KEY
+from tidegate.shared.load_reports import APPLICATION_KEY, STANDARD_KEY
 
 
 class FakeBackend(inference_pb2_grpc.GRPCInferenceServiceServicer):
@@ -29,6 +29,7 @@ class FakeBackend(inference_pb2_grpc.GRPCInferenceServiceServicer):
         self.remaining_s: list[float | None] = []
         self.cancelled = 0
         self.says_not_ready = False
+        self.fails = False
         self.server: grpc.aio.Server
         self.health: Health
 
@@ -57,7 +58,8 @@ class FakeBackend(inference_pb2_grpc.GRPCInferenceServiceServicer):
         report = orca_pb2.OrcaLoadReport(
             request_cost={"rows": 3}, application_utilization=0.25, named_metrics={"capacity_rows_per_s": 40}
         )
-        context.set_trailing_metadata((("x-trailer", "kept"), (APPLICATION_KEY, report.SerializeToString())))
+        encoded = report.SerializeToString()
+        context.set_trailing_metadata((("x-trailer", "kept"), (STANDARD_KEY, encoded), (APPLICATION_KEY, encoded)))
         return self._answer(request)
 
     async def ModelStreamInfer(self, requests: AsyncIterator[pb.ModelInferRequest], context: grpc.aio.ServicerContext):
@@ -107,6 +109,8 @@ class FakeBackend(inference_pb2_grpc.GRPCInferenceServiceServicer):
     async def _act(self, what: str, context: grpc.aio.ServicerContext) -> None:
         if self.says_not_ready:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "shutting down")
+        if self.fails:
+            await context.abort(grpc.StatusCode.INTERNAL, "broken")
         if what == "hang":
             await asyncio.sleep(3600)
         elif what.startswith("wait "):

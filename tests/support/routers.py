@@ -8,9 +8,11 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry
 
+import dataplane
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc, router_pb2_grpc
 from router.core import Core
+from router.driver import Driver
 from router.server import running
 from router.settings import RouterSettings
 from tests.support.processes import free_address
@@ -23,6 +25,7 @@ class Router:
     listen: str
     admin_address: str
     core: Core
+    driver: Driver
     registry: CollectorRegistry
     data: grpc.aio.Channel
     stub: inference_pb2_grpc.GRPCInferenceServiceStub
@@ -34,6 +37,31 @@ class Router:
 
     async def ready(self, *addresses: str, model: str = "digits") -> None:
         await until(lambda: self.core.table.snapshot.ready(model) == tuple(sorted(addresses)))
+        await self.driver.settled()
+
+    @property
+    def held(self) -> int:
+        return self.core.plane.held
+
+    def outstanding(self, address: str) -> int:
+        return self.core.outstanding().get(address, 0)
+
+    def at_work(self) -> dict[str, int]:
+        """Outstanding requests of the backends that have any."""
+        return {address: count for address, count in self.core.outstanding().items() if count}
+
+    def of_model(self, model: str = "digits") -> dataplane.ModelCounts:
+        return self.core.plane.counts().models[model]
+
+    def of_backend(self, address: str) -> dataplane.BackendCounts:
+        return self.core.plane.counts().backends[self.core.targets[address]]
+
+    def ended(self, outcome: str, model: str = "digits") -> int:
+        return self.of_model(model).ended[outcome]
+
+    def at_rest(self) -> bool:
+        counts = self.core.plane.counts()
+        return not (self.at_work() or self.held or any(one.outstanding for one in counts.models.values()))
 
 
 @asynccontextmanager
@@ -52,6 +80,7 @@ async def routing(*backends: str, **settings: Any) -> AsyncIterator[Router]:
             listen=router.listen,
             admin_address=router.admin,
             core=router.core,
+            driver=router.driver,
             registry=registry,
             data=data,
             stub=inference_pb2_grpc.GRPCInferenceServiceStub(data),

@@ -81,6 +81,8 @@ async def _router(seen: dict[str, Any], address: str) -> None:
                 "address": backend.address,
                 "pool": backend.pool,
                 "status": name(backend.status).removeprefix("STATUS_").lower(),
+                "ejected": backend.ejected,
+                "success_share": backend.success_share,
                 "outstanding": backend.outstanding,
                 "utilization": backend.utilization,
                 "capacity_rows_per_s": dict(backend.capacity_rows_per_s),
@@ -98,6 +100,7 @@ async def _router(seen: dict[str, Any], address: str) -> None:
                 "arrived": model.arrived_total,
                 "failed": model.failed_total,
                 "refused": model.refused_total,
+                "next_ready_in_s": model.next_ready_in_s if model.HasField("next_ready_in_s") else None,
             }
             for model in state.models
         ],
@@ -166,7 +169,8 @@ def _backends(router_id: str, backends: list[dict[str, Any]]) -> Table:
     for one in backends:
         busy = f"{one['utilization']:.0%}"
         cells = (one["outstanding"], busy, one["succeeded"], one["failed"])
-        table.add_row(one["address"], one["pool"] or "-", one["status"], *map(str, cells))
+        state = "ejected" if one["ejected"] and one["status"] == "ready" else one["status"]
+        table.add_row(one["address"], one["pool"] or "-", state, *map(str, cells))
     return table
 
 

@@ -177,19 +177,29 @@ def test_subscribers_are_told_of_each_change_within_the_event():
     assert versions == [1, 2]
 
 
-def test_a_model_is_worth_waiting_for_unless_the_ready_backends_would_know_it():
+def test_an_unseen_model_may_be_learned_unless_the_ready_backends_would_know_it():
     table = BackendTable()
-    assert table.snapshot.may_serve_later("faces"), "no backend yet: who knows"
+    assert table.snapshot.may_learn_models, "no backend yet: who knows"
     table.add_static(A)
     table.set_healthy(A, DIGITS)
-    assert not table.snapshot.may_serve_later("faces")
+    assert not table.snapshot.may_learn_models
     table.add_static(B)
-    assert table.snapshot.may_serve_later("faces"), "b is starting and might have it"
+    assert table.snapshot.may_learn_models, "b is starting and might have it"
     table.set_healthy(B, frozenset({"faces"}))
     table.set_unhealthy(B)
-    assert table.snapshot.may_serve_later("faces"), "b had it and may come back"
+    assert table.snapshot.seen_models == {"digits", "faces"}, "b had it and may come back"
     table.forget_model("faces")
-    assert not table.snapshot.may_serve_later("faces"), "it was unloaded on purpose"
+    assert table.snapshot.seen_models == {"digits"}, "it was unloaded on purpose"
+
+
+def test_a_replica_says_how_long_its_warm_up_took_once_it_knows():
+    table = BackendTable()
+    table.register(A, "r1", "pool", expires_at_s=100)
+    assert table.snapshot.backends[0].warm_up_s is None
+    table.register(A, "r1", "pool", expires_at_s=100, warm_up_s=3.5)
+    assert table.snapshot.backends[0].warm_up_s == 3.5
+    table.register(A, "another", "pool", expires_at_s=100)
+    assert table.snapshot.backends[0].warm_up_s is None
 
 
 ADDRESSES = st.sampled_from([A, B, "10.0.0.3:1"])

@@ -10,7 +10,10 @@ from tidegate.shared.settings import load
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        ({"threads": 4}, "threads = 4: .*only 1 thread"),
+        ({"threads": 0}, "threads = 0"),
+        ({"retry": {"max_lost": 0}}, "retry.max_lost = 0"),
+        ({"client_limits": {"max_stream": 5}}, "unknown key 'client_limits.max_stream'"),
+        ({"ejection": {"base_ejection_s": float("inf")}}, "ejection.base_ejection_s = inf"),
         ({"listen": "nowhere"}, "nowhere"),
         ({"backends": ("a:1", "b")}, "'b' is not host:port"),
         ({"hold_s": -1}, "hold_s = -1"),

@@ -3,7 +3,7 @@
 import pytest
 
 from scaler.capacity import ENOUGH_READINGS, ModelCapacity, pool_capacity, update
-from scaler.lead import pool_lead
+from scaler.lead import ENOUGH_STARTS, pool_lead, quick_lead_s
 
 
 def measured(**rows_per_s: float) -> dict[str, ModelCapacity]:
@@ -70,3 +70,8 @@ def test_lead_is_a_start_that_was_seen_near_the_top() -> None:
 
 def test_old_starts_are_forgotten() -> None:
     assert pool_lead([300.0] * 50 + [5.0] * 50, 60.0).seconds == 5.0
+
+
+def test_what_routers_refuse_by_is_measured_and_quicker_than_most_starts() -> None:
+    assert quick_lead_s([9.0] * (ENOUGH_STARTS - 1)) is None
+    assert quick_lead_s([30.0, 9.0, 8.0, 10.0, 11.0]) == 9.0
