@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -119,9 +120,72 @@ def test_a_backtest_prints_its_measures(tmp_path: Path):
     assert json.loads(coarse.stdout)["step_s"] == 300.0
 
 
-@pytest.mark.parametrize("command", ["list", "show", "explain", "import", "backtest"])
+@pytest.mark.parametrize("command", ["list", "show", "explain", "import", "export", "backtest", "event add"])
 def test_every_help_has_an_example(command: str):
-    assert f"Example: tidegate forecast {command}" in " ".join(tidegate("forecast", command, "--help").stdout.split())
+    help_ = tidegate("forecast", *command.split(), "--help").stdout
+    assert f"Example: tidegate forecast {command}" in " ".join(help_.split())
+
+
+def test_what_was_imported_is_exported_as_it_was_and_read_again(forecaster: str, tmp_path: Path):
+    exported = tidegate("forecast", "export", "digits", "--step-s", "1", "--form", "epoch", "--forecaster", forecaster)
+    assert exported.returncode == 0, exported.stderr
+    rows = list(csv.DictReader(exported.stdout.splitlines()))
+    np.testing.assert_allclose([float(row["value"]) for row in rows], RATES, rtol=1e-5)
+    (tmp_path / "again.csv").write_text(exported.stdout)
+    back = ("--model", "copied", "--forecaster", forecaster, "--json")
+    done = tidegate("forecast", "import", tmp_path / "again.csv", *back)
+    assert json.loads(done.stdout) == {"models": {"copied": 700}, "values": 700}
+
+
+def test_a_forecast_as_csv_and_as_an_image(forecaster: str, tmp_path: Path):
+    asked = ("forecast", "show", "digits", "--horizon-s", "30", "--forecaster", forecaster)
+    rows = list(csv.DictReader(tidegate(*asked, "--csv").stdout.splitlines()))
+    assert len(rows) == 5 * 31
+    assert [row["quantile"] for row in rows if row["timestamp"] == "max"] == ["0.5", "0.8", "0.9", "0.95", "0.99"]
+    drawn = tidegate(*asked, "--png", tmp_path / "digits.png")
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
+    both = tidegate(*asked, "--csv", "--json")
+    assert both.returncode == 2
+    assert "exclude each other" in both.stderr
+
+
+def test_watching_draws_one_after_the_other_until_it_is_interrupted(forecaster: str):
+    asked = [*TIDEGATE, "forecast", "show", "digits", "--horizon-s", "30", "--watch", "--forecaster", forecaster]
+    env = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env=env) as watching:
+        assert watching.stdout is not None
+        titles = 0
+        while titles < 2:
+            titles += watching.stdout.readline().startswith("digits: requests/s")
+        watching.send_signal(signal.SIGINT)
+        watching.stdout.read()
+    assert watching.returncode == 0
+
+
+def test_an_event_is_planned_listed_explained_and_removed(forecaster: str):
+    whose = ("--model", "digits", "--forecaster", forecaster)
+    now = int(time.time())
+    window = ("--from", str(now + 600), "--to", str(now + 1200))
+    assert tidegate("forecast", "event", "add", "sale", *window, "--factor", "3", *whose).returncode == 0
+    listed = tidegate("forecast", "event", "list", "--json", *whose)
+    assert json.loads(listed.stdout)["events"][0]["factor"] == 3.0
+    explained = tidegate("forecast", "explain", "digits", "--horizon-s", "3600", "--forecaster", forecaster)
+    assert "sale" in explained.stdout
+    assert tidegate("forecast", "event", "remove", "sale", *whose).returncode == 0
+    nothing = tidegate("forecast", "event", "add", "sale", *window, *whose)
+    assert nothing.returncode == 2
+    assert "changes nothing" in nothing.stderr
+    again = tidegate("forecast", "event", "remove", "sale", *whose)
+    assert again.returncode == 1
+    assert "there is: none" in again.stderr
+
+
+def test_a_peer_that_there_is_not_is_refused_before_anything_is_fitted(tmp_path: Path):
+    file = written(tmp_path / "tide.csv", RATES, 0, 60)
+    done = tidegate("forecast", "backtest", file, "--horizon-s", "1200", "--against", "oracle")
+    assert done.returncode == 2
+    assert "--against is 'oracle': it is one of auto-ets, mstl, prophet" in done.stderr
 
 
 @pytest.mark.traces

@@ -1,68 +1,80 @@
-"""How forecasts are shown: drawn and in tables for people, as plain values for JSON."""
+"""How forecasts are shown: in words and tables for people, as plain values for JSON, as rows for CSV."""
 
+import csv
 import math
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, TextIO
 
 import numpy as np
-import plotext
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from forecaster.backtest import OriginResult, Summary
 from forecaster.words import duration
 from protos import forecast_pb2 as pb
-from tidegate.cli import output
+from tidegate.cli import forecast_chart as chart
 from tidegate.shared import wire_forecast
 from tidegate.shared.times import TimeForm, utc
 from tidegate.shared.values import DemandSeries, Forecast, Skill
 
-ROWS = 12
+ROWS = 6
 """Rows of the table of next values, evenly spaced over the horizon."""
 
-CHART_HEIGHT = 22
+WIDEST = 120
 
 
-def print_series(found: Sequence[pb.SeriesInfo]) -> None:
+def print_series(found: pb.ListSeriesResponse) -> None:
     """A table of all series."""
-    table = Table("model", "step", "from", "to", "last rate", "missing", "seasons")
-    for one in found:
-        seasons = ", ".join(duration(s) for s in one.seasons_s) or "-"
-        last, missing = f"{one.last_rate_rps:.4g}/s", f"{one.missing_fraction:.0%}"
-        table.add_row(one.model, duration(one.step_s), utc(one.first_s), utc(one.last_s), last, missing, seasons)
-    Console().print(table if found else "no demand was observed yet: follow a router, or import a file")
+    table = Table("model", "step", "history", "last", "rate", "gaps", "seasons", "skill", "note")
+    now_s = time.time()
+    for one in found.series:
+        table.add_row(
+            one.model,
+            duration(one.step_s),
+            _rough(one.last_s - one.first_s),
+            f"{_rough(max(now_s - one.last_s, 0.0))} ago",
+            f"{one.last_rate_rps:.4g}/s",
+            f"{one.missing_fraction:.0%}",
+            ", ".join(duration(s) for s in one.seasons_s) or "-",
+            f"{one.skill.vs_seasonal_naive:+.2f}" if one.skill.origins else "-",
+            one.failure or one.basis or "-",
+        )
+    Console().print(table if found.series else "no demand was observed yet: follow a router, or import a file")
 
 
 def series_values(one: pb.SeriesInfo) -> dict[str, Any]:
     """One series for JSON."""
-    names = ("model", "step_s", "first_s", "last_s", "last_rate_rps", "missing_fraction")
-    return {name: getattr(one, name) for name in names} | {"seasons_s": list(one.seasons_s)}
+    names = ("model", "step_s", "first_s", "last_s", "last_rate_rps", "missing_fraction", "fitted_at_s", "drift")
+    return {name: getattr(one, name) for name in names} | {
+        "seasons_s": list(one.seasons_s),
+        "skill": skill_values(wire_forecast.skill_from_proto(one.skill)),
+        "basis": one.basis,
+        "failure": one.failure or None,
+    }
 
 
-def draw(forecast: Forecast, history: DemandSeries) -> None:
-    """The past and the fan, the present marked; as wide as the terminal, without colour where that is wished."""
+def print_forecast(forecast: Forecast, past: DemandSeries) -> None:
+    """The drawing, the next values, and the maximum over the window."""
     console = Console()
-    now = forecast.start_s
-    past_min = (history.times_s() - now) / 60.0
-    ahead_min = (forecast.times_s() - now) / 60.0
-    known = np.isfinite(history.rate_rps)
-    plotext.clear_figure()
-    plotext.plot_size(min(console.width, 120), CHART_HEIGHT)
-    plotext.theme("pro")
-    plotext.plot(past_min[known].tolist(), history.rate_rps[known].tolist(), label="observed", marker="braille")
-    for level, rates in zip(forecast.quantiles, forecast.values_rps, strict=True):
-        label, marker = ("median", "braille") if level == 0.5 else (f"{level:.0%}", "dot")
-        plotext.plot(ahead_min.tolist(), rates.tolist(), label=label, marker=marker)
-    plotext.vline(0.0)
-    plotext.title(f"{forecast.model}: requests/s, minutes from {utc(now)} (the line is now)")
-    drawn = plotext.build()
-    plain = console.no_color or not console.is_terminal
-    console.file.write((plotext.uncolorize(drawn) if plain else drawn) + "\n")
+    console.print(_forecast(console, forecast, past))
 
 
-def print_forecast(forecast: Forecast) -> None:
-    """The next values, and the maximum over the window."""
+async def watch_forecast(forecasts: AsyncIterator[tuple[Forecast, DemandSeries]]) -> None:
+    """The same, drawn anew with every forecast; one below the other where there is no terminal."""
+    console = Console()
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        async for forecast, past in forecasts:
+            if console.is_terminal:
+                live.update(_forecast(console, forecast, past), refresh=True)
+            else:
+                console.print(_forecast(console, forecast, past))
+
+
+def _forecast(console: Console, forecast: Forecast, past: DemandSeries) -> RenderableType:
+    colour = console.is_terminal and not console.no_color
+    drawn = chart.draw(forecast, past, min(console.width, WIDEST), colour)
     table = Table("from now", "time", *(f"{level:.0%}" for level in forecast.quantiles))
     times = forecast.times_s()
     for place in np.unique(np.linspace(0, forecast.steps - 1, min(ROWS, forecast.steps)).round().astype(int)):
@@ -71,9 +83,10 @@ def print_forecast(forecast: Forecast) -> None:
     highest = (f"{rate:.4g}" for rate in forecast.window_max_rps)
     table.add_section()
     table.add_row("highest", f"within {duration(forecast.window_s)}", *highest)
-    console = Console()
-    console.print(table)
-    console.print(f"requests/s. {_skill_words(forecast.skill)}")
+    words = f"requests/s, times in UTC. {skill_words(forecast.skill)}"
+    if forecast.basis:
+        words += f" It rests on less than seasons of its own: {forecast.basis}."
+    return Group(Text.from_ansi(drawn, no_wrap=True), table, Text(words))
 
 
 def forecast_values(forecast: Forecast) -> dict[str, Any]:
@@ -87,91 +100,131 @@ def forecast_values(forecast: Forecast) -> dict[str, Any]:
         "rate_rps": dict(zip(names, forecast.values_rps.tolist(), strict=True)),
         "window_s": forecast.window_s,
         "window_max_rps": dict(zip(names, forecast.window_max_rps.tolist(), strict=True)),
-        "skill": _skill_values(forecast.skill),
+        "skill": skill_values(forecast.skill),
         "history_s": forecast.history_s,
         "seasons_s": list(forecast.seasons_s),
+        "basis": forecast.basis,
     }
+
+
+def forecast_rows(forecast: Forecast, form: TimeForm) -> Iterator[tuple[str, str, str]]:
+    """(timestamp, quantile, value) of every step, then of the maximum over the window, its timestamp `max`."""
+    times = [form.write(time_s) for time_s in forecast.times_s()]
+    for level, rates in zip(forecast.quantiles, forecast.values_rps, strict=True):
+        yield from ((at, f"{level:g}", f"{rate:.6g}") for at, rate in zip(times, rates, strict=True))
+    for level, highest in zip(forecast.quantiles, forecast.window_max_rps, strict=True):
+        yield "max", f"{level:g}", f"{highest:.6g}"
+
+
+def write_forecast(to: TextIO, forecast: Forecast) -> None:
+    """A forecast as CSV."""
+    rows = csv.writer(to, lineterminator="\n")
+    rows.writerow(("timestamp", "quantile", "value"))
+    rows.writerows(forecast_rows(forecast, TimeForm(iso=True)))
 
 
 def print_explanation(answer: pb.ExplainResponse) -> None:
     """In words, then in numbers."""
     console = Console()
-    console.print(answer.summary)
+    console.print(Text(answer.summary))
+    console.print(Text(f"\nThe median of {utc(answer.from_s)} to {utc(answer.until_s)}, and what it is made of:"))
     parts = Table("component", "requests/s")
     for one in answer.components:
         parts.add_row(one.name, f"{one.rate_rps:+.4g}")
+    parts.add_section()
+    parts.add_row("median", f"{answer.median_rps:.4g}")
     console.print(parts)
+    console.print(_quantiles(answer))
     members = Table("member", "weight", "recent loss", "takes no part because")
     for member in answer.members:
         loss = "-" if math.isnan(member.loss) else f"{member.loss:.4g}"
         members.add_row(member.name, f"{member.weight:.0%}", loss, member.failure or "-")
     console.print(members)
-    console.print(f"Fitted at {utc(answer.fitted_at_s)} in {answer.fit_seconds:.2f} s.")
+    if answer.health.skill_by_horizon:
+        console.print(_horizons(answer.health))
+    if answer.events:
+        print_events(answer.events)
+    drift = (
+        f" Its latest errors are {answer.health.drift:.2g} times as large as usual." if answer.health.coverage else ""
+    )
+    console.print(Text(f"Fitted at {utc(answer.fitted_at_s)} in {answer.fit_seconds:.2f} s.{drift}"))
+
+
+def _quantiles(answer: pb.ExplainResponse) -> Table:
+    """What the conformal step put on top of the median, and how well such quantiles have held."""
+    table = Table("quantile", "requests/s", "over the median", "realised", "of the maximum", "pinball loss")
+    realised, window, pinball = (
+        {round(one.quantile, 6): one.value for one in figures}
+        for figures in (answer.health.coverage, answer.health.window_coverage, answer.health.pinball_rps)
+    )
+    for one in answer.conformal:
+        level = round(one.quantile, 6)
+        table.add_row(
+            f"{one.quantile:.0%}",
+            f"{answer.median_rps + one.value:.4g}",
+            f"{one.value:+.4g}",
+            f"{realised[level]:.1%}" if level in realised else "-",
+            f"{window[level]:.1%}" if level in window else "-",
+            f"{pinball[level]:.3g}" if level in pinball else "-",
+        )
+    return table
+
+
+def _horizons(health: pb.Health) -> Table:
+    table = Table("ahead", "against seasonal-naive", "against the last value", "under 95%")
+    for one in health.skill_by_horizon:
+        skill = one.skill
+        figures = (f"{skill.vs_seasonal_naive:+.2f}", f"{skill.vs_last_value:+.2f}", f"{skill.coverage_95:.1%}")
+        table.add_row(duration(one.ahead_s), *figures)
+    return table
 
 
 def explanation_values(answer: pb.ExplainResponse) -> dict[str, Any]:
     """An explanation for JSON."""
-    names = ("model", "from_s", "until_s", "median_rps", "fitted_at_s", "fit_seconds", "summary")
+    names = ("model", "from_s", "until_s", "median_rps", "basis", "fitted_at_s", "fit_seconds", "summary")
+    health = answer.health
     return {name: getattr(answer, name) for name in names} | {
         "components": {one.name: one.rate_rps for one in answer.components},
+        "over_median_rps": _figures(answer.conformal),
         "members": [
             {"name": m.name, "weight": m.weight, "loss": m.loss, "failure": m.failure or None} for m in answer.members
         ],
         "seasons_s": list(answer.seasons_s),
-        "skill": _skill_values(wire_forecast.skill_from_proto(answer.skill)),
+        "skill": skill_values(wire_forecast.skill_from_proto(answer.skill)),
+        "coverage": _figures(health.coverage),
+        "window_coverage": _figures(health.window_coverage),
+        "pinball_rps": _figures(health.pinball_rps),
+        "skill_by_horizon": [
+            {"ahead_s": one.ahead_s} | skill_values(wire_forecast.skill_from_proto(one.skill))
+            for one in health.skill_by_horizon
+        ],
+        "drift": health.drift,
+        "events": [event_values(one) for one in answer.events],
     }
 
 
-def print_summary(summary: Summary) -> None:
-    """A backtest's measures; the quantile losses beside seasonal-naive's."""
-    console = Console()
-    table = Table("quantile", "weighted loss", "covered", "maximum covered")
-    for level, loss in summary.weighted_quantile_loss.items():
-        window = summary.window_coverage.get(level)
+def print_events(found: Sequence[pb.Event]) -> None:
+    """A table of events."""
+    table = Table("event", "model", "from (UTC)", "to (UTC)", "factor", "added")
+    for one in found:
         table.add_row(
-            f"{level:g}", f"{loss:.4f}", f"{summary.coverage[level]:.1%}", "-" if window is None else f"{window:.1%}"
+            one.name,
+            one.model or "every",
+            *(utc(at_s)[:16].replace("T", " ") for at_s in (one.start_s, one.end_s)),
+            f"{one.factor:g}",
+            f"{one.added_rps:g}/s",
         )
-    console.print(table)
-    console.print(
-        f"MASE {summary.mase:.3f}; weighted loss at 0.5 of seasonal-naive "
-        f"{summary.naive_weighted_quantile_loss:.4f}. {_skill_words(summary.skill)} "
-        f"A fit took {summary.fit_seconds:.3f} s, a forecast {1000 * summary.update_seconds:.1f} ms."
-    )
+    Console().print(table if found else "no event is planned")
 
 
-def summary_values(summary: Summary, horizon_s: float, step_s: float) -> dict[str, Any]:
-    """A backtest's measures for JSON."""
-    return {
-        "origins": summary.origins,
-        "horizon_s": horizon_s,
-        "step_s": step_s,
-        "mase": summary.mase,
-        "weighted_quantile_loss": {f"{q:g}": loss for q, loss in summary.weighted_quantile_loss.items()},
-        "seasonal_naive_weighted_quantile_loss": {"0.5": summary.naive_weighted_quantile_loss},
-        "coverage": {f"{q:g}": share for q, share in summary.coverage.items()},
-        "window_coverage": {f"{q:g}": share for q, share in summary.window_coverage.items()},
-        "skill": _skill_values(summary.skill),
-        "fit_seconds": summary.fit_seconds,
-        "update_seconds": summary.update_seconds,
-    }
+def event_values(one: pb.Event) -> dict[str, Any]:
+    """An event for JSON."""
+    names = ("name", "start_s", "end_s", "factor", "added_rps")
+    return {"model": one.model or None} | {name: getattr(one, name) for name in names}
 
 
-def write_predictions(path: Path, series: DemandSeries, results: Sequence[OriginResult], form: TimeForm) -> None:
-    """One row per origin, time and quantile, and `max` rows for the maximum over the horizon."""
-    with output.csv_file("--predictions", path) as rows:
-        rows.writerow(("origin", "timestamp", "quantile", "value"))
-        for result in results:
-            forecast = result.forecast
-            origin = form.write(series.start_s + result.origin * series.step_s)
-            times = [form.write(time_s) for time_s in forecast.times_s()]
-            for level, rates in zip(forecast.quantiles, forecast.values_rps, strict=True):
-                named = zip(times, rates, strict=True)
-                rows.writerows((origin, time, f"{level:g}", f"{rate:.6g}") for time, rate in named)
-            for level, highest in zip(forecast.quantiles, forecast.window_max_rps, strict=True):
-                rows.writerow((origin, "max", f"{level:g}", f"{highest:.6g}"))
-
-
-def _skill_words(skill: Skill) -> str:
+def skill_words(skill: Skill) -> str:
+    """A skill in a sentence."""
     if not skill.origins:
         return "Too new to have been judged."
     return (
@@ -180,10 +233,23 @@ def _skill_words(skill: Skill) -> str:
     )
 
 
-def _skill_values(skill: Skill) -> dict[str, Any]:
+def skill_values(skill: Skill) -> dict[str, Any]:
+    """A skill for JSON."""
     return {
         "origins": skill.origins,
         "vs_seasonal_naive": skill.vs_seasonal_naive,
         "vs_last_value": skill.vs_last_value,
         "coverage_95": skill.coverage_95,
     }
+
+
+def _figures(pairs: Sequence[pb.QuantileFigure]) -> dict[str, float]:
+    return {f"{one.quantile:g}": one.value for one in pairs}
+
+
+def _rough(seconds: float) -> str:
+    """A length in its largest unit, whole: 7 d, 3 h, 12 min, 9 s."""
+    for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -5,7 +5,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -26,6 +26,25 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 def progress_console() -> Console:
     """A console on stderr; rich honours NO_COLOR and takes the width of the terminal."""
     return Console(stderr=True)
+
+
+def examples(*commands: str) -> str:
+    """A command's examples, for the end of its help: one a line."""
+    return "\n\n".join(f"Example: {command}" for command in commands)
+
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Progress]:
+    """A bar on stderr while something runs; gone when it is done."""
+    from rich.progress import Progress as Bar
+
+    with Bar(console=progress_console(), transient=True) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda done, of: shown.update(task, completed=done, total=of)
 
 
 def print_json(value: dict[str, Any]) -> None:
