@@ -16,9 +16,11 @@ HeaderKind kind_of(std::string_view name) {
     case 5:
       return name == ":path" ? HeaderKind::path : HeaderKind::pass;
     case 7:
+      if (name == ":scheme") return HeaderKind::common;
       if (name == ":method") return HeaderKind::method;
       return name == "upgrade" ? HeaderKind::hop : HeaderKind::pass;
     case 10:
+      if (name == ":authority") return HeaderKind::common;
       if (name == "user-agent") return HeaderKind::once;
       return name == "connection" || name == "keep-alive" ? HeaderKind::hop : HeaderKind::pass;
     case 12:
@@ -33,6 +35,8 @@ HeaderKind kind_of(std::string_view name) {
       return name == "proxy-connection" || name == "http2-settings" ? HeaderKind::hop : HeaderKind::pass;
     case 17:
       return name == "transfer-encoding" ? HeaderKind::hop : HeaderKind::pass;
+    case 20:
+      return name == "grpc-accept-encoding" ? HeaderKind::common : HeaderKind::pass;
     case 26:
       return name == "grpc-previous-rpc-attempts" ? HeaderKind::attempts : HeaderKind::pass;
     default:

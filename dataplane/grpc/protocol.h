@@ -26,7 +26,8 @@ enum class Status : int {
 
 // What a request header means to a proxy.
 enum class HeaderKind : uint8_t {
-  pass,
+  pass,    // the client's own metadata
+  common,  // of few values, the same for many clients
   hop,  // of one connection only (RFC 9110 §7.6.1, RFC 9113 §8.2.2): never passed on
   host,  // stands for :authority when that is missing (RFC 9113 §8.3.1)
   method,

@@ -44,8 +44,20 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
   HeaderViews& views = worker_.scratch();
   for (size_t i = 0; i < request_.size(); ++i) {
     const std::string_view name = request_.name(i);
+    // All clients share this connection's header table. What one of them chooses stays out of it (RFC 7541 §7.1): it would
+    // push others' out, could be guessed at, and gRPC's C core remembers with a name that a value was malformed.
+    uint8_t flags = NGHTTP2_NV_FLAG_NONE;
     switch (kind_of(name)) {
       case HeaderKind::pass:
+        flags = NGHTTP2_NV_FLAG_NO_INDEX;
+        break;
+      case HeaderKind::encoding:
+      case HeaderKind::model:
+      case HeaderKind::attempts:
+        flags = NGHTTP2_NV_FLAG_NO_INDEX;
+        if (request_.find(name).data() != request_.value(i).data()) continue;
+        break;
+      case HeaderKind::common:
         break;
       case HeaderKind::host:
         if (request_.find(":authority").empty()) views.insert(views.begin(), header_view(":authority", request_.value(i)));
@@ -59,6 +71,7 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
         if (request_.find(name).data() != request_.value(i).data()) continue;
     }
     views.push_back(request_.pass(i));
+    views.back().flags |= flags;
   }
   if (!fresh) {
     const size_t size = format_timeout(std::max<Nanos>(deadline_ - now, 0), timeout_);

@@ -8,6 +8,7 @@ namespace tidegate {
 // Reads what the request's headers say about its way.
 void Exchange::read_head() {
   std::string_view path, method, content_type, timeout;
+  bool timed = false;
   for (size_t i = 0; i < request_.size(); ++i) {
     const auto first = [&](std::string_view& to) {
       if (to.empty()) to = request_.value(i);
@@ -24,6 +25,7 @@ void Exchange::read_head() {
         break;
       case HeaderKind::timeout:
         first(timeout);
+        timed = true;
         break;
       case HeaderKind::model:
         first(header_model_);
@@ -37,7 +39,7 @@ void Exchange::read_head() {
   }
   if (method != "POST") return refuse_http("405");
   if (!is_grpc(content_type)) return refuse_http("415");
-  if (!timeout.empty()) {
+  if (timed) {
     const Nanos left = parse_timeout(timeout);
     if (left < 0) return refuse(Status::internal, "grpc-timeout can't be read: " + std::string(timeout.substr(0, 64)));
     deadline_ = arrived_at_ + left;
