@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.calendar import UTC, Calendar
-from forecaster.calibration import gain
 from forecaster.model import FittedModel, fit
+from forecaster.record import gain
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
 

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster import volatility
 from forecaster.combine import Weights, combine, weigh
 from forecaster.members import FittedMember, Member
-from forecaster.quantiles import FEW, Spread, spread_of
+from forecaster.record import Record, record_of
 from forecaster.registry import SEASONAL_NAIVE
 from forecaster.smoothing import ewma, robust_scale
+from forecaster.spread import FEW, Spread, spread_of
 from forecaster.transform import Scale
-from tidegate.shared.values import FloatArray, IntArray, Skill
+from forecaster.volatility import Volatility
+from tidegate.shared.values import FloatArray, IntArray
 
-FOLDS = 3
+FOLDS = 2
 ORIGINS = 512
 """Origins to aim at: between this and twice as many where the history allows."""
 
@@ -30,24 +33,17 @@ MIN_POINTS = 24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """What the folds taught. The loss arrays have shape (horizon,): mean absolute error at each step ahead."""
+    """What the folds taught; `tolerance` is how far a member may lie from the others, on the modelled scale."""
 
     weights: Weights
     tolerance: float
     spread: Spread
-    origins: int
-    loss: FloatArray
-    naive_loss: FloatArray
-    last_loss: FloatArray
-    covered: FloatArray
+    record: Record
 
-    def skill(self, steps: int) -> Skill:
-        """Skill over 1..steps ahead."""
-        if self.origins == 0:
-            return Skill()
-        steps = min(steps, len(self.loss))
-        loss, naive, last = (float(x[:steps].mean()) for x in (self.loss, self.naive_loss, self.last_loss))
-        return Skill(self.origins, gain(loss, naive), gain(loss, last), float(self.covered[:steps].mean()))
+    @property
+    def horizon(self) -> int:
+        """Steps ahead that were judged."""
+        return len(self.record.loss)
 
 
 def calibrate(
@@ -77,11 +73,16 @@ def calibrate(
     members = {name: fitted for name, fitted in members.items() if name not in failures}
     origins = np.concatenate([o for _, o in folds]) if folds else np.zeros(0, dtype=np.int64)
     medians = np.array([np.vstack(predicted[name]) if folds else np.zeros((0, horizon)) for name in members])
-    return _judge(tuple(members), medians, values, origins, scale), members, failures
+    return _judge(tuple(members), medians, values, periods, origins, scale), members, failures
 
 
 def _judge(
-    names: tuple[str, ...], medians: FloatArray, values: FloatArray, origins: IntArray, scale: Scale
+    names: tuple[str, ...],
+    medians: FloatArray,
+    values: FloatArray,
+    periods: tuple[int, ...],
+    origins: IntArray,
+    scale: Scale,
 ) -> Calibration:
     """Weights, residuals and losses from the members' medians, shape (members, origins, horizon)."""
     horizon = medians.shape[2]
@@ -93,18 +94,14 @@ def _judge(
     tolerance = _usual_error(targets, medians, weights)
     combined = combine(medians, weights.at(horizon), tolerance)
     residuals = targets - combined
-    last = scale.back(ewma(values, 0.01)[origins])[:, None]
-    known = np.isfinite(actual)
-    naive = scale.back(medians[names.index(SEASONAL_NAIVE)])
+    expected = _expected(values, periods[0] if periods else 0, origins, combined, residuals)
+    sizes = expected.at(values, origins, combined)
+    references = (scale.back(medians[names.index(SEASONAL_NAIVE)]), scale.back(ewma(values, 0.01)[origins])[:, None])
     return Calibration(
         weights=weights,
         tolerance=tolerance,
-        spread=spread_of(residuals[::-1]),
-        origins=int(known.any(axis=1).sum()),
-        loss=_mean_by_step(np.abs(actual - scale.back(combined)), known),
-        naive_loss=_mean_by_step(np.abs(actual - naive), known),
-        last_loss=_mean_by_step(np.abs(actual - last), known),
-        covered=_coverage(residuals),
+        spread=spread_of((residuals / sizes)[::-1], ages[::-1], expected),
+        record=record_of(targets, combined, sizes, ages, scale, references),
     )
 
 
@@ -116,14 +113,13 @@ def _usual_error(targets: FloatArray, medians: FloatArray, weights: Weights) -> 
     return robust_scale(left) if np.isfinite(left).any() else np.inf
 
 
-def _coverage(residuals: FloatArray) -> FloatArray:
-    """Share of the later half's residuals under the earlier half's 95 % quantile, per step ahead; 0 when unknown."""
-    half = len(residuals) // 2
-    if half < FEW:
-        return np.zeros(residuals.shape[1])
-    limit = spread_of(residuals[:half]).offsets((0.95,), residuals.shape[1])[0]
-    later = residuals[half:]
-    return _mean_by_step((later <= limit).astype(float), np.isfinite(later))
+def _expected(
+    values: FloatArray, period: int, origins: IntArray, medians: FloatArray, residuals: FloatArray
+) -> Volatility:
+    """What says the size of errors; the same for all while too few are known."""
+    if np.isfinite(residuals).any(axis=1).sum() < 2 * FEW:
+        return volatility.unknown(period)
+    return volatility.fit(values, period, origins, medians, residuals)
 
 
 def _folds(length: int, horizon: int, first_step: int) -> list[tuple[int, IntArray]]:
@@ -165,16 +161,3 @@ def _predict(
     if not np.isfinite(medians).all():
         failures[member.name] = "gave a value that is not finite"
     return medians
-
-
-def _mean_by_step(table: FloatArray, known: FloatArray) -> FloatArray:
-    counts = known.sum(axis=0)
-    means = np.where(known, table, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    return np.asarray(means)
-
-
-def gain(loss: float, reference: float) -> float:
-    """Skill: 1 - loss / reference. Against a reference without loss, 0 for one that has none either, else -1."""
-    if reference > 1e-12:
-        return 1.0 - loss / reference
-    return 0.0 if loss <= 1e-12 else -1.0

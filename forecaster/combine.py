@@ -10,8 +10,8 @@ import numpy as np
 
 from tidegate.shared.values import FloatArray
 
-POWER = 4.0
-"""A member with 19 % more loss than another gets half of its weight."""
+POWER = 6.0
+"""A member with 12 % more loss than another gets half of its weight."""
 
 LEVELS = (0.5, 0.9)
 """Quantile levels whose pinball loss is the member's loss: the middle, and the side that capacity is bought for."""

@@ -104,7 +104,7 @@ def _weights(fitted: Iterable[Series]) -> Iterator[Sample]:
 def _skill(fitted: Iterable[Series]) -> Iterator[Sample]:
     for one in fitted:
         if one.settled is not None:
-            skill = one.settled.calibration.skill(len(one.settled.calibration.loss))
+            skill = one.settled.calibration.record.skill(one.settled.calibration.horizon)
             if skill.origins:
                 yield (one.model, "seasonal-naive"), skill.vs_seasonal_naive
                 yield (one.model, "last-value"), skill.vs_last_value

@@ -20,7 +20,6 @@ from forecaster.combine import combine
 from forecaster.explanation import Explanation, Health, MemberState
 from forecaster.launch import Shape, borrowed
 from forecaster.members import FittedMember, Member, seasonal_naive
-from forecaster.quantiles import upper_quantile
 from forecaster.registry import FAST, SLOW
 from forecaster.series import check_step, regrid_paths
 from forecaster.transform import Scale, scale_for
@@ -100,13 +99,14 @@ class FittedModel:
         places = self._places(max(steps, window))
         median = self._median(int(places.max()) + 1)
         spread = self.calibration.spread
-        sampled = self._rates((median + spread.reach(len(median)))[:, places])
-        values = self._rates((median + spread.offsets(quantiles, len(median)))[:, places[:steps]])
+        size = spread.size(self.values, median)
+        sampled = self._rates((median + spread.reach(size))[:, places])
+        values = self._rates((median + spread.offsets(quantiles, size))[:, places[:steps]])
         rates = sampled[:, :steps]
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
             values = np.quantile(rates, quantiles, axis=0)
-        highest = upper_quantile(sampled[:, :window].max(axis=1), quantiles, len(sampled))
+        highest = spread.highest(sampled[:, :window].max(axis=1), quantiles, window)
         return Forecast(
             model=self.model,
             issued_at_s=self.end_s if issued_at_s is None else issued_at_s,
@@ -115,9 +115,9 @@ class FittedModel:
             quantiles=quantiles,
             values_rps=np.maximum.accumulate(values, axis=0),
             window_s=window_s,
-            window_max_rps=np.maximum.accumulate(highest),
+            window_max_rps=highest,
             paths_rps=rates[: max(paths, 0)],
-            skill=self.calibration.skill(steps),
+            skill=self.calibration.record.skill(steps),
             history_s=len(self.values) * self.step_s,
             seasons_s=self.seasons_s,
             basis=self.basis,
@@ -155,7 +155,8 @@ class FittedModel:
         usual = self.scale.back(path)[places][chosen].mean()
         median = self._rates(path[places][None])[0, chosen].mean()
         named = "season " + " + ".join(f"{s:g} s" for s in self.seasons_s) if self.periods else "no season"
-        offsets = self.calibration.spread.offsets(QUANTILES, reach)
+        spread = self.calibration.spread
+        offsets = spread.offsets(QUANTILES, spread.size(self.values, path))
         fan = self._rates((path + offsets)[:, places])[:, chosen].mean(axis=1)
         start_s = self.end_s if at_s is None else self.end_s + self.step_s * (chosen.start or 0)
         return Explanation(
@@ -172,7 +173,7 @@ class FittedModel:
             conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
             members=self._member_states(weights),
             seasons_s=self.seasons_s,
-            skill=self.calibration.skill(steps),
+            skill=self.calibration.record.skill(steps),
             health=self.health(),
             basis=self.basis,
             fitted_at_s=self.fitted_at_s,
@@ -180,7 +181,7 @@ class FittedModel:
 
     def health(self) -> Health:
         """How good the forecasts of the past were."""
-        return Health()
+        return self.calibration.record.health(self.step_s)
 
     def _member_states(self, weights: FloatArray) -> tuple[MemberState, ...]:
         means, losses = weights.mean(axis=1), self.calibration.weights.losses

@@ -1,6 +1,6 @@
 """The members that are combined: fast ones at every refit, slow ones on a cadence of their own. PURE."""
 
-from forecaster.members import Member, ets, harmonic, level, mstl, profile, seasonal_naive
+from forecaster.members import Member, direct, ets, harmonic, lags, level, mstl, profile, seasonal_naive
 
 SEASONAL_NAIVE = "seasonal-naive"
 
@@ -8,6 +8,8 @@ FAST: tuple[Member, ...] = (
     Member(SEASONAL_NAIVE, seasonal_naive.fit),
     Member("profile", profile.fit),
     Member("harmonic", harmonic.fit),
+    Member("direct", direct.fit),
+    Member("lags", lags.fit),
     Member("level", level.fit),
 )
 SLOW: tuple[Member, ...] = (

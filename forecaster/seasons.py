@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from forecaster.smoothing import cycle_means, ewma, fill_gaps
 from tidegate.shared.values import FloatArray
 
-CALENDAR_S = (3600.0, 86_400.0, 604_800.0)
+DAY_S = 86_400.0
+CALENDAR_S = (3600.0, DAY_S, 7 * DAY_S)
 MIN_CYCLES = 2.0
 """Cycles that the history must hold: the second is what the first is judged by."""
 
@@ -60,7 +61,13 @@ def find(values: FloatArray, step_s: float) -> tuple[int, ...]:
         rest = rest - _before(rest, period)
         rest[:period] = np.nan  # no profile yet: what stays there is the season itself
         candidates = [other for other in candidates if _is_another(other, found)]
-    return tuple(found)
+    return _with_day(tuple(found), step_s)
+
+
+def _with_day(found: tuple[int, ...], step_s: float) -> tuple[int, ...]:
+    """A week contains its days: where it alone was found, the day is told to the members, too."""
+    day, week = round(DAY_S / step_s), round(7 * DAY_S / step_s)
+    return (*found, day) if week in found and day not in found and day >= 4 else found
 
 
 def _candidates(values: FloatArray, step_s: float) -> list[int]:

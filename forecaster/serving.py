@@ -79,7 +79,7 @@ class Series:
         if furthest_s > self.horizon_s:
             self.horizon_s = furthest_s
             settled = self.settled
-            if settled is not None and furthest_s > len(settled.calibration.loss) * settled.step_s:
+            if settled is not None and furthest_s > settled.calibration.horizon * settled.step_s:
                 self.stale = True
 
     def outlived(self, last_known_s: float, stale_s: float) -> bool:
@@ -131,7 +131,7 @@ def info(series: Series, demand: DemandSeries, first_s: float, last_s: float) ->
         *common,
         seasons_s=fitted.seasons_s,
         fitted_at_s=fitted.fitted_at_s,
-        skill=fitted.calibration.skill(len(fitted.calibration.loss)),
+        skill=fitted.calibration.record.skill(fitted.calibration.horizon),
         drift=fitted.health().drift,
         basis=fitted.basis,
         failure=series.failure,

@@ -1,14 +1,21 @@
 """Means that skip gaps, vectorised. PURE."""
 
+from functools import lru_cache
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import lfilter
 
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 SETTLED = 40.0
 """Half-lives after which an old value counts for nothing: 2^-40 is a millionth of a millionth."""
+
+SCATTERED = 8
+"""Places up to which each is summed by itself; for more, the whole series is filtered once."""
+
+ENOUGH = 4096
+"""Values that are enough to say their scale."""
 
 
 def ewma(values: FloatArray, half_life: float) -> FloatArray:
@@ -21,19 +28,36 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
     if not known.any():
         return np.full(len(values), np.nan)
     keep = 0.5 ** (1.0 / half_life)
-    weighed = lfilter([1.0], [1.0, -keep], values[known])
-    total = lfilter([1.0], [1.0, -keep], np.ones(len(weighed)))
-    means = np.concatenate(([np.nan], weighed / total))
-    result: FloatArray = means[np.cumsum(known)]
-    return result
+    whole = bool(known.all())
+    means: FloatArray = lfilter([1.0 - keep], [1.0, -keep], values if whole else values[known])
+    young = min(len(means), int(np.ceil(SETTLED * half_life)))  # older than that, the weights sum to one
+    means[:young] /= 1.0 - keep ** np.arange(1.0, young + 1.0)
+    return means if whole else np.concatenate(([np.nan], means))[np.cumsum(known)]
 
 
-def ewma_at(values: FloatArray, half_life: float, places: NDArray[np.int64]) -> FloatArray:
-    """`ewma` at some places alone, shape (places,): what came SETTLED half-lives before the first is not looked at."""
-    known = np.flatnonzero(np.isfinite(values[: int(places.max()) + 1]))
-    before = int(np.searchsorted(known, places.min(), side="right")) - int(np.ceil(SETTLED * half_life)) - 1
-    start = int(known[before]) if before > 0 else 0
-    return ewma(values[start : int(places.max()) + 1], half_life)[places - start]
+def ewma_at(values: FloatArray, half_life: float, places: IntArray) -> FloatArray:
+    """`ewma` at some places alone, shape (places,); NaN before the first value and at places below 0."""
+    if len(places) > SCATTERED:
+        return np.where(places >= 0, ewma(values, half_life)[np.maximum(places, 0)], np.nan)
+    return np.array([_ewma_last(values[: place + 1], half_life) for place in places])
+
+
+def _ewma_last(values: FloatArray, half_life: float) -> float:
+    seen = values[::-1]
+    seen = seen[np.isfinite(seen)][: int(np.ceil(SETTLED * half_life)) + 1]
+    if not len(seen):
+        return float("nan")
+    keep = 0.5 ** (1.0 / half_life)
+    weighed = float(seen @ _decay(half_life, 1 << (len(seen) - 1).bit_length())[: len(seen)])
+    return float(weighed * (1.0 - keep) / (1.0 - keep ** len(seen)))
+
+
+@lru_cache(maxsize=64)
+def _decay(half_life: float, length: int) -> FloatArray:
+    """Weights by age; kept, since the powers cost more than the sum that they are for."""
+    weights: FloatArray = 0.5 ** (np.arange(length) / half_life)
+    weights.flags.writeable = False
+    return weights
 
 
 def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: int) -> tuple[FloatArray, FloatArray]:
@@ -47,7 +71,11 @@ def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: 
     known = np.isfinite(table)
     keep = 0.5 ** (1.0 / half_life_cycles)
     weighed = lfilter([1.0], [1.0, -keep], np.where(known, table, 0.0), axis=0)
-    total = lfilter([1.0], [1.0, -keep], known.astype(float), axis=0)
+    if known[:-1].all():  # no gaps: the weights are known without filtering
+        total = np.repeat(((1.0 - keep ** np.arange(1.0, rows + 1.0)) / (1.0 - keep))[:, None], period, axis=1)
+        total[-1] -= ~known[-1]
+    else:
+        total = lfilter([1.0], [1.0, -keep], known.astype(float), axis=0)
     seen = total > 1e-12
     return np.where(seen, weighed / np.where(seen, total, 1.0), np.nan), total
 
@@ -60,7 +88,8 @@ def circular_mean(table: FloatArray, width: int) -> FloatArray:
 
 def robust_scale(values: FloatArray) -> float:
     """Standard deviation as the median absolute value says (exact for a normal distribution); 0 with no value."""
-    known = values[np.isfinite(values)]
+    known = values[:: max(1, len(values) // ENOUGH)]
+    known = known[np.isfinite(known)]
     return float(1.4826 * np.median(np.abs(known))) if len(known) else 0.0
 
 

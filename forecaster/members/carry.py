@@ -16,7 +16,7 @@ from tidegate.shared.values import FloatArray, IntArray
 HORIZONS = 8
 """Horizons that are regressed, log-spaced; those in between are interpolated."""
 
-MAX_ROWS = 4000
+MAX_ROWS = 2000
 """Rows of one regression at most: more change the coefficients by less than their noise."""
 
 RIDGE = 0.02

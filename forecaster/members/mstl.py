@@ -5,12 +5,10 @@ keep the cost at a fraction of a second (statsmodels' defaults, 7 and 1, do neit
 Source: Bandara, Hyndman, Bergmeir, MSTL, 2021 (arXiv:2107.13462).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from forecaster.members import carry
-from forecaster.members.fixed_season import FixedSeason
+from forecaster.members.fixed_season import Cycles, FixedSeason
 from forecaster.smoothing import fill_gaps
 from tidegate.shared.values import FloatArray
 
@@ -19,22 +17,7 @@ MAX_CYCLES = 14
 """Cycles of the longest season that are taken apart, the latest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mstl(FixedSeason):
-    """One cycle of each season, placed by absolute phase, and the carry of what they leave."""
-
-    cycles: tuple[FloatArray, ...]
-    memory: carry.Carry
-
-    def season(self, length: int) -> FloatArray:
-        """See FixedSeason."""
-        total = np.zeros(length)
-        for cycle in self.cycles:
-            total += np.resize(cycle, length)
-        return total
-
-
-def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Mstl:
+def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason:
     """Take the seasons apart. Raises ValueError where there is none."""
     from statsmodels.tsa.seasonal import MSTL
 
@@ -55,6 +38,5 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Mstl:
         np.roll(column[-period:], (len(values) - period) % period)
         for column, period in zip(columns, ordered, strict=True)
     ]
-    cycles.append(np.array([level]))
-    deviation = values - sum(np.resize(cycle, len(values)) for cycle in cycles)
-    return Mstl(tuple(cycles), carry.fit(deviation, periods, horizon))
+    season = Cycles(level, tuple(cycles))
+    return FixedSeason(season, carry.fit(values - season.over(len(values)), periods, horizon))

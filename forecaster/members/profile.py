@@ -137,7 +137,7 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Profile:
     rest = values - level
     patterns = []
     for period in periods:
-        pattern = min((_try(rest, period, half_life) for half_life in HALF_LIVES_CYCLES), key=lambda tried: tried[1])[0]
+        pattern = _pattern(rest, period)
         patterns.append(pattern)
         rest = rest - pattern.running(rest, len(rest))
     settled = rest.copy()
@@ -145,15 +145,17 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Profile:
     return Profile(tuple(patterns), level, carry.fit(settled, periods, horizon))
 
 
-def _try(rest: FloatArray, period: int, half_life_cycles: float) -> tuple[Pattern, float]:
-    raw = Pattern(period, half_life_cycles)
-    left = (rest - raw.running(rest, len(rest)))[period:]
+def _pattern(rest: FloatArray, period: int) -> Pattern:
+    """The memory that would have left the least of the past; then its noise, and how far a value may surprise it."""
+    tried = []
+    for half_life in HALF_LIVES_CYCLES:
+        left = (rest - Pattern(period, half_life).running(rest, len(rest)))[period:]
+        loss = float(np.nanmean(np.abs(left))) if np.isfinite(left).any() else np.inf
+        tried.append((loss, half_life, left))
+    _, half_life, left = min(tried, key=lambda one: one[0])
     # Noise between neighbours, not the level's wandering: differences of adjacent steps carry it twice.
     noise = robust_scale(np.diff(left)) / np.sqrt(2.0) if len(left) > 1 else 0.0
-    pattern = Pattern(period, half_life_cycles, noise, BROKEN * robust_scale(left))
-    left = (rest - pattern.running(rest, len(rest)))[period:]
-    loss = float(np.nanmean(np.abs(left))) if np.isfinite(left).any() else np.inf
-    return pattern, loss
+    return Pattern(period, half_life, noise, BROKEN * robust_scale(left))
 
 
 def _width(period: int) -> int:

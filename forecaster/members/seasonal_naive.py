@@ -18,7 +18,7 @@ class SeasonalNaive:
 
     def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """See FittedMember."""
-        filled = _fill_from_last_cycle(values, self.period)
+        filled = filled_from_last_cycle(values, self.period)
         ahead = np.arange(1, horizon + 1)
         back = self.period * -(-ahead // self.period)
         result: FloatArray = filled[np.maximum(origins[:, None] + ahead - back, 0)]
@@ -35,7 +35,8 @@ def fit(_values: FloatArray, periods: tuple[int, ...], _horizon: int) -> Seasona
     return SeasonalNaive(periods[0] if periods else 1)
 
 
-def _fill_from_last_cycle(values: FloatArray, period: int) -> FloatArray:
+def filled_from_last_cycle(values: FloatArray, period: int) -> FloatArray:
+    """The values with each gap filled from the cycle before it, or by the mean up to there; nothing later is used."""
     rows = -(-len(values) // period)
     padded = np.full(rows * period, np.nan)
     padded[: len(values)] = values

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecaster import backtest
-from forecaster.calibration import gain
+from forecaster.record import gain
 from tests.support.tides import counted, tide_rates
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.values import DemandSeries

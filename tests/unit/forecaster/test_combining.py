@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from forecaster import volatility
 from forecaster.combine import weigh
-from forecaster.quantiles import FEW, spread_of, upper_quantile
+from forecaster.quantiles import upper_quantile
+from forecaster.spread import FEW, Spread, spread_of
 
 RNG = np.random.default_rng(0)
 
@@ -38,28 +40,45 @@ def test_a_horizon_past_what_was_judged_has_the_last_weights():
     np.testing.assert_array_equal(weights.at(9)[:, 8], weights.at(5)[:, 4])
 
 
+def spread(errors: np.ndarray) -> Spread:
+    """Of errors that are all of one expected size, at one origin a step."""
+    return spread_of(errors, np.arange(float(len(errors))), volatility.unknown(0))
+
+
 def test_spread_widens_with_the_horizon_as_the_errors_did():
-    walk = np.cumsum(RNG.normal(0, 1, (400, 25)), axis=1)
-    offsets = spread_of(walk).offsets((0.05, 0.5, 0.95), 25)
+    walk = np.cumsum(RNG.normal(0, 1, (4000, 25)), axis=1)
+    offsets = spread(walk).offsets((0.05, 0.5, 0.95), np.ones(25))
     assert offsets[2, 24] == pytest.approx(1.645 * 5, rel=0.2)
     assert offsets[2, 0] == pytest.approx(1.645, rel=0.25)
     assert (np.diff(offsets, axis=0) > 0).all()
 
 
+def test_recent_errors_say_more_of_the_spread():
+    errors = RNG.normal(0, 1, (1000, 1))
+    errors[:300] *= 3.0  # the most recent come first
+    assert spread(errors).offsets((0.95,), np.ones(1)) > 1.15 * np.quantile(errors, 0.95)
+
+
 def test_few_origins_are_filled_up_with_a_wide_guess():
-    spread = spread_of(np.zeros((3, 4)))
-    assert len(spread.residuals) == 3 + FEW
-    assert spread.offsets((0.95,), 4).min() > 0.3
+    few = spread(np.zeros((3, 4)))
+    assert len(few.paths) == 3 + FEW
+    assert few.offsets((0.95,), np.ones(4)).min() > 0.3
 
 
 def test_paths_past_what_was_measured_hold_the_last_error():
-    spread = spread_of(np.tile(np.arange(3.0), (30, 1)))
-    np.testing.assert_array_equal(spread.reach(5)[0], [0, 1, 2, 2, 2])
+    paths = spread(np.tile(np.arange(3.0), (30, 1)))
+    np.testing.assert_array_equal(paths.reach(np.ones(5))[0], [0, 1, 2, 2, 2])
 
 
 def test_a_new_value_falls_below_its_upper_quantile_as_often_as_said():
     hits = []
     for _ in range(400):
-        values = RNG.normal(size=40)
-        hits.append(RNG.normal() <= upper_quantile(values[:39], (0.9,), 39)[0])
+        values = RNG.normal(size=(40, 1))
+        hits.append(RNG.normal() <= upper_quantile(values, (0.9,), np.ones(40))[0, 0])
     assert np.mean(hits) == pytest.approx(0.9, abs=0.04)
+
+
+def test_a_weighted_quantile_is_the_quantile_of_values_repeated():
+    values, weights = np.arange(50.0)[:, None], np.where(np.arange(50) < 10, 3.0, 1.0)
+    repeated = np.concatenate((np.repeat(np.arange(10.0), 3), np.arange(10.0, 50.0)))
+    np.testing.assert_allclose(upper_quantile(values, (0.3,), weights)[0, 0], np.quantile(repeated, 0.3), atol=1.0)

@@ -169,10 +169,10 @@ async def test_a_further_horizon_is_measured_with_the_next_fit(rig: Rig):
     await rig.observe(TIDE)
     await rig.forecast(30.0)
     await rig.refit()
-    assert rig.series.settled.calibration.spread.residuals.shape[1] == 60
+    assert rig.series.settled.calibration.horizon == 60
     await rig.forecast(120.0)
     await rig.refit()
-    assert rig.series.settled.calibration.spread.residuals.shape[1] == 120
+    assert rig.series.settled.calibration.horizon == 120
 
 
 async def test_a_fit_ages(rig: Rig):

@@ -1,0 +1,159 @@
+"""What comes, regressed on what was known: a direct, closed-form regression for each of a few horizons. PURE.
+
+What was known of a series around 0 (deviations from a season, or values around their mean): the last value and its
+exponential means, the same means one season before the origin (how far today is from yesterday), and at the target's
+phase the last cycles one by one, their neighbourhood and their long mean. Without a season it is a heterogeneous
+autoregression (as `carry`). The ridge is scaled by the noise that is left: coefficients are normal with standard
+deviation `PRIOR` (Hoerl, Kennard & Baldwin, Communications in Statistics 4, 1975), and rows whose targets overlap count
+as one. Source of the direct strategy: Ben Taieb et al., Expert Systems with Applications 39, 2012.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import lfilter
+
+from forecaster.members.carry import LAST, half_lives_for
+from forecaster.smoothing import ewma_at, robust_scale
+from tidegate.shared.values import FloatArray, IntArray
+
+KNOTS = 7
+"""Horizons that are regressed, log-spaced; those in between are interpolated."""
+
+MAX_ROWS = 2000
+CYCLES = 3
+"""Cycles before the target that are seen one by one."""
+
+HALF_LIFE_CYCLES = 4.0
+NEIGHBOURHOOD = 48
+"""The neighbourhood of a phase is 1/48 of the cycle to either side (half an hour of a day)."""
+
+PRIOR = 1.0
+"""Standard deviation of a coefficient before anything is known."""
+
+OUTLIER = 10.0
+"""Features are clipped at this many standard deviations."""
+
+BROKEN = 4.0
+"""A target further from the fit than this many standard deviations enters the next one pulled in (Huber)."""
+
+ROUNDS = 2
+MEMORY = 1.0
+"""Half-life of the rows' weights, as a share of the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lagged:
+    """Coefficients (knots, features); features are clipped at `limit`."""
+
+    periods: tuple[int, ...]
+    half_lives: tuple[float, ...]
+    knots: IntArray
+    coefficients: FloatArray
+    limit: float
+
+    def path(self, deviation: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
+        """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
+        known = _Known.of(deviation, self.periods, self.half_lives)
+        ahead = np.arange(1, horizon + 1)
+        grid, at = np.log(self.knots), np.log(ahead)
+        weights = np.stack([np.interp(at, grid, column) for column in self.coefficients.T])
+        recent = np.clip(known.recent_at(origins), -self.limit, self.limit)
+        path: FloatArray = recent @ weights[: recent.shape[1]]
+        for weight, column in zip(weights[recent.shape[1] :], known.seasonal_at(origins[:, None], ahead), strict=True):
+            path = path + weight * np.clip(column, -self.limit, self.limit)
+        return path
+
+
+def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged:
+    """Regress at each knot. `deviation` has shape (n,), around 0, gaps NaN."""
+    half_lives = half_lives_for(periods, len(deviation))
+    known = _Known.of(deviation, periods, half_lives)
+    furthest = max(1, min(horizon, len(deviation) // 3))
+    knots = np.unique(np.round(np.geomspace(1, furthest, KNOTS))).astype(np.int64)
+    first = min(max(periods, default=0), len(deviation) // 3)
+    limit = OUTLIER * robust_scale(deviation[first:])
+    recent = known.recent_at(np.arange(len(deviation)))
+    rows = [_regress(known, recent, deviation, int(knot), first, limit) for knot in knots]
+    return Lagged(periods, half_lives, knots, np.array(rows), limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What can be looked up at an origin, or at a target's phase in the cycles before it."""
+
+    deviation: FloatArray
+    filled: FloatArray
+    periods: tuple[int, ...]
+    half_lives: tuple[float, ...]
+    near: tuple[FloatArray, ...]
+    means: tuple[FloatArray, ...]
+
+    @staticmethod
+    def of(deviation: FloatArray, periods: tuple[int, ...], half_lives: tuple[float, ...]) -> "_Known":
+        filled = np.nan_to_num(deviation)
+        near = tuple(uniform_filter1d(filled, 2 * (p // NEIGHBOURHOOD) + 1, mode="nearest") for p in periods)
+        means = tuple(_cycle_mean(filled, p) for p in periods)
+        return _Known(deviation, filled, periods, half_lives, near, means)
+
+    def recent_at(self, origins: IntArray) -> FloatArray:
+        """Shape (origins, features): the last value and the exponential means, now and one season before."""
+        places = np.concatenate([origins, *(origins - period for period in self.periods)])
+        columns = [ewma_at(self.deviation, half_life, places) for half_life in (LAST, *self.half_lives)]
+        tables = [np.nan_to_num(column).reshape(-1, len(origins)) for column in columns]
+        before = [table[1 + k] for k in range(len(self.periods)) for table in tables[:-1]]
+        return np.stack([*(table[0] for table in tables), *before], axis=-1)
+
+    def seasonal_at(self, origins: IntArray, ahead: IntArray) -> list[FloatArray]:
+        """One array of the shape of origins + ahead for each seasonal feature; 0 before the first value."""
+        found = []
+        for period, near, means in zip(self.periods, self.near, self.means, strict=True):
+            side = period // NEIGHBOURHOOD
+            places = origins + ahead - period * -(-ahead // period)
+            found += [_looked_up(self.filled, places - cycle * period) for cycle in range(CYCLES)]
+            found.append(_looked_up(near, origins + ahead - period * -(-(ahead + side) // period)))
+            found.append(_looked_up(means, places))
+        return found
+
+
+def _looked_up(column: FloatArray, places: IntArray) -> FloatArray:
+    return np.where(places >= 0, column[np.maximum(places, 0)], 0.0)
+
+
+def _regress(
+    known: _Known, recent: FloatArray, deviation: FloatArray, ahead: int, first: int, limit: float
+) -> FloatArray:
+    origins = first + np.flatnonzero(np.isfinite(deviation[first + ahead :]))
+    stride = max(1, len(origins) // MAX_ROWS)
+    origins = origins[::stride]
+    columns = [*recent[origins].T, *known.seasonal_at(origins, np.array(ahead))]
+    width = len(columns)
+    if len(origins) < width:
+        return np.zeros(width)
+    x = np.clip(np.stack(columns, axis=1), -limit, limit)
+    y = np.clip(deviation[origins + ahead], -limit, limit)
+    weights = 0.5 ** ((origins[-1] - origins) / (MEMORY * len(deviation)))
+    weighed = x * weights[:, None]
+    gram, overlap = weighed.T @ x, max(1.0, ahead / stride)
+    solved, fitted = np.zeros(width), np.zeros(len(y))
+    for _ in range(ROUNDS):
+        error = y - fitted
+        largest = BROKEN * robust_scale(error)
+        error = np.clip(error, -largest, largest)
+        noise = float(np.average(error**2, weights=weights))
+        penalty = overlap * noise / PRIOR**2 + 1e-9 * np.trace(gram) + 1e-12
+        solved = np.linalg.solve(gram + penalty * np.eye(width), weighed.T @ (fitted + error))
+        fitted = x @ solved
+    return np.asarray(solved)
+
+
+def _cycle_mean(filled: FloatArray, period: int) -> FloatArray:
+    """Exponential mean of each phase over the cycles up to and with each place."""
+    rows = -(-len(filled) // period)
+    table = np.zeros((rows, period))
+    table.ravel()[: len(filled)] = filled
+    keep = 0.5 ** (1.0 / HALF_LIFE_CYCLES)
+    means = lfilter([1.0], [1.0, -keep], table, axis=0) / lfilter([1.0], [1.0, -keep], np.ones((rows, 1)), axis=0)
+    result: FloatArray = means.ravel()[: len(filled)]
+    return result
