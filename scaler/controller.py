@@ -129,8 +129,10 @@ class Controller:
         reading = pool_reading(name, pool.spec.models, routers, self._before)
         spoke = any(router is not None for router in routers)
         view = self._executor.view(name, now_s, reading.backends if spoke else None)
+        before = pool.plan
         decision = pool.decide(now_s, reading, view, forecasts, dry_run=not self._executor.acts)
         plan = decision.plan
-        if plan.desired != plan.asked:
+        repeated = before is not None and (before.desired, before.asked) == (plan.desired, plan.asked)
+        if plan.desired != plan.asked and not repeated:
             _log.info("plan", pool=name, desired=plan.desired, asked=plan.asked, ready=plan.ready, mode=plan.mode)
         return decision

@@ -44,6 +44,8 @@ class FleetView:
     died_starting: int = 0
     failed_starts: int = 0
     """Replicas that died before they were ready since one last became ready, or that can't start as they stand."""
+    stages_s: tuple[tuple[str, float], ...] = ()
+    """Parts of those starts, where they are known: (name, seconds)."""
 
     @property
     def starting(self) -> int:

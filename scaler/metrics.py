@@ -1,11 +1,13 @@
 """Prometheus metrics of the scaler, by pool."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from scaler.fleet import FleetView
 from tidegate.shared.values import Mode, Plan
 
 _MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2}
+
+STARTUP_BOUNDS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0)
 
 
 class Metrics:
@@ -28,6 +30,13 @@ class Metrics:
         self._outstanding = gauge("outstanding_rows", "Work sent to replicas or held at routers.")
         self._plans = counter("plans", "Decisions made.")
         self._held = counter("holds", "Decisions to hold because data was missing.")
+        self._startup = Histogram(
+            "tidegate_scaler_startup_seconds",
+            "Starts that came to their end: asked for to ready (total), and their parts where they are known.",
+            ("pool", "stage"),
+            buckets=STARTUP_BOUNDS_S,
+            registry=registry,
+        )
         self._failed_starts = counter("failed_starts", "Replicas that died before they were ready.")
         self._lost_writes = Counter(
             "tidegate_scaler_lost_writes",
@@ -42,7 +51,13 @@ class Metrics:
     def planned(self, plan: Plan, view: FleetView) -> None:
         """Take in one decision."""
         pool = plan.pool
-        for state, count in (("ready", view.ready), ("starting", view.starting), ("stopping", view.stopping)):
+        states = (
+            ("ready", view.ready),
+            ("starting", view.starting),
+            ("stopping", view.stopping),
+            ("failing", view.failed_starts),
+        )
+        for state, count in states:
             self._replicas.labels(pool, state).set(count)
         self._desired.labels(pool).set(plan.desired)
         for term in plan.terms:
@@ -59,3 +74,7 @@ class Metrics:
         if any(one.name == "hold" for one in plan.adjustments):
             self._held.labels(pool).inc()
         self._failed_starts.labels(pool).inc(view.died_starting)
+        for lead_s in view.leads_s:
+            self._startup.labels(pool, "total").observe(lead_s)
+        for stage, seconds in view.stages_s:
+            self._startup.labels(pool, stage).observe(seconds)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from protos import scaling_pb2, scaling_pb2_grpc
 from scaler.controller import Controller
-from scaler.executors.base import Launcher
+from scaler.executors.base import Executor, Launcher
 from scaler.executors.dry_run import DryRun
 from scaler.executors.local import Local
 from scaler.executors.owned import Owned
@@ -30,7 +30,7 @@ async def serve(settings: ScalerSettings) -> None:
     store = Store(settings.store, metrics.lost_write)
     routers = Routers(settings.routers, settings.read_timeout_s, time.time)
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
-    executor = Owned(_new_launcher(settings), routers, settings.pools, settings.drain_s)
+    executor = await _new_executor(settings, routers)
     controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
     server, health = new_server((SERVICE,))
     servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
@@ -51,8 +51,14 @@ async def serve(settings: ScalerSettings) -> None:
             store.close()
 
 
-def _new_launcher(settings: ScalerSettings) -> Launcher:
-    """The launcher that the settings name."""
-    if settings.executor == "dry-run":
-        return DryRun()
-    return Local(settings.routers, config=settings.config, logs=settings.logs, stop_s=settings.stop_s)
+async def _new_executor(settings: ScalerSettings, routers: Routers) -> Executor:
+    """The executor that the settings name. Raises InvalidSetting for a cluster that can't be asked."""
+    if settings.executor == "kubernetes":
+        # Only here: the client is an extra of its own, and takes a second to import.
+        from scaler.kubernetes.start import kubernetes
+
+        return await kubernetes(settings.kubernetes, routers, time.time, time.monotonic)
+    launcher: Launcher = DryRun()
+    if settings.executor == "local":
+        launcher = Local(settings.routers, config=settings.config, logs=settings.logs, stop_s=settings.stop_s)
+    return Owned(launcher, routers, settings.pools, settings.drain_s)

@@ -48,6 +48,40 @@ class EventSettings(Table):
         return self
 
 
+class KubernetesSettings(Table):
+    """How the scaler works in a cluster; with the executor `kubernetes` only."""
+
+    namespace: str = Field(default="default", min_length=1)
+    """The namespace whose PredictiveScalers are served, with their targets and pods."""
+    kubeconfig: Path | None = None
+    """A kubeconfig file; default: the service account of the pod that the scaler runs in."""
+    dry_run: bool = False
+    """Decide, log and show in the status what would be done, and change nothing else."""
+    stale_s: Seconds = 60.0
+    """With no news from the API for longer nothing is scaled; plans are still made."""
+    resync_s: Seconds = 600.0
+    """Everything watched is listed anew this often, whatever the watch said."""
+    request_timeout_s: Seconds = 5.0
+    """Longest wait for the API server's answer."""
+    status_period_s: float = Field(default=30.0, ge=0)
+    """Figures in a status are brought up to date no more often; a change that matters is written at once."""
+    lease: str = Field(default="tidegate-scaler", min_length=1)
+    """Name of the Lease that elects one of several scalers to act."""
+    lease_duration_s: float = Field(default=12.0, ge=3, le=3600)
+    """A leader that did not renew for so long is replaced. It gives up by itself after two thirds of it."""
+    lease_retry_s: Seconds = 2.0
+    """Time between tries to become, or to stay, the leader; less than a third of lease_duration_s."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "KubernetesSettings":
+        if self.lease_retry_s >= self.lease_duration_s / 3:
+            raise ValueError(
+                f"lease_retry_s = {self.lease_retry_s:g} must be less than a third of lease_duration_s = "
+                f"{self.lease_duration_s:g}"
+            )
+        return self
+
+
 class PoolSettings(Table):
     """One pool: one replica template, the models that its replicas serve, and how it may scale."""
 
@@ -107,8 +141,9 @@ class ScalerSettings(Settings):
     """File of plans, lead and capacity observations."""
     keep_plans_s: Seconds = 7 * 86400.0
     """Plans older than this are forgotten."""
-    executor: Literal["local", "dry-run"] = "local"
-    """`local` starts and stops model server processes on this machine; `dry-run` only decides."""
+    executor: Literal["local", "kubernetes", "dry-run"] = "local"
+    """`local` starts and stops model server processes on this machine; `kubernetes` scales what PredictiveScalers in
+    the cluster name; `dry-run` only decides."""
     config: Path | None = None
     """Config file that local replicas read their `[model_server]` settings from; default: environment only."""
     logs: Path | None = None
@@ -121,12 +156,18 @@ class ScalerSettings(Settings):
     """Longest wait for a drained replica's requests to end before it is told to stop."""
     stop_s: Seconds = 45.0
     """Longest wait for a replica that was told to stop before it is killed."""
-    pools: tuple[PoolSettings, ...] = Field(min_length=1)
-    """The pools."""
+    pools: tuple[PoolSettings, ...] = ()
+    """The pools; none with the executor `kubernetes`, which takes them from the cluster."""
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    """The cluster."""
 
     @model_validator(mode="after")
     def _check_pools(self) -> "ScalerSettings":
         names = [pool.name for pool in self.pools]
+        if self.executor == "kubernetes" and names:
+            raise ValueError(f"pool {names[0]!r}: on Kubernetes a pool is a PredictiveScaler, not a setting")
+        if self.executor != "kubernetes" and not names:
+            raise ValueError("no pools: name at least one, as a table [[scaler.pools]]")
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"pool {min(twice)!r} stands there twice; a pool's name must be its own")

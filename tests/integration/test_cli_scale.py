@@ -43,8 +43,7 @@ async def asked(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
         spec=pool_spec,
         settings=SimpleNamespace(mode="full"),
         plan=last,
-        view=FleetView(6, (1.0,), 0),
-        fleet=SimpleNamespace(failed_starts=2),
+        view=FleetView(6, (1.0,), 0, failed_starts=2),
     )
     server = grpc.aio.server()
     servicer = ScalerServicer({"p": pool}, store, lambda: NOON_S + 90, dry_run=False)

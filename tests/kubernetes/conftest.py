@@ -10,7 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from tests.kubernetes import control_plane
 from tests.kubernetes.cluster import Cluster, eventually
 from tests.kubernetes.control_plane import ControlPlane
-from tests.kubernetes.manifests import BASE, SCALER_API, load, node
+from tests.kubernetes.manifests import BASE, SCALER_API, load, node, shelf_definition
 
 _numbers = itertools.count(1)
 
@@ -42,6 +42,7 @@ async def _furnish(plane: ControlPlane) -> None:
     async with Cluster(plane.kubeconfig(), "furnishing") as cluster:
         for definition in load(BASE / "crd.yaml"):
             await cluster.create(definition)
+        await cluster.create(shelf_definition())
         await cluster.create(node())
 
         async def served() -> list[str]:

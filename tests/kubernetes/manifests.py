@@ -61,3 +61,32 @@ def deployment(name: str = "digits", replicas: int = 1, **pod_spec: Any) -> Obje
             },
         },
     }
+
+
+def shelf_definition() -> Object:
+    """A kind of the tests' own that can be scaled."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    scale = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    replicas = {"type": "object", "properties": {"replicas": {"type": "integer"}, "selector": {"type": "string"}}}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {**anything, "properties": {"spec": replicas, "status": replicas}}},
+        "subresources": {"status": {}, "scale": scale},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "shelves.test.tidegate.dev"},
+        "spec": {
+            "group": "test.tidegate.dev",
+            "scope": "Namespaced",
+            "names": {"kind": "Shelf", "plural": "shelves"},
+            "versions": [version],
+        },
+    }

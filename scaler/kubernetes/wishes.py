@@ -1,0 +1,111 @@
+"""What a PredictiveScaler wishes for, in the scaler's own values. PURE.
+
+The API server has checked the schema and filled the defaults in; what a schema can't say is checked here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from scaler.settings import EventSettings, PoolSettings
+from tidegate.shared.settings import problems_of
+from tidegate.shared.times import parse_time
+
+DEFAULT_MISS_PRICE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is scaled."""
+
+    api_version: str
+    kind: str
+    name: str
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core's."""
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One PredictiveScaler. `pool` is None when it can't be carried out as it stands, and `invalid` says why."""
+
+    name: str
+    uid: str
+    created_at_s: float
+    generation: int
+    target: Target
+    pool: PoolSettings | None
+    drain_s: float
+    paused: bool = False
+    invalid: str = ""
+
+
+def wish(thing: Mapping[str, Any]) -> Wish:
+    """A PredictiveScaler of the API."""
+    meta, spec = thing["metadata"], thing["spec"]
+    target = spec["target"]
+    pool, invalid = None, ""
+    try:
+        pool = _pool(meta["name"], spec)
+    except ValidationError as error:
+        invalid = problems_of(error)
+    return Wish(
+        name=meta["name"],
+        uid=meta["uid"],
+        created_at_s=parse_time(meta["creationTimestamp"])[0],
+        generation=meta["generation"],
+        target=Target(target["apiVersion"], target["kind"], target["name"]),
+        pool=pool,
+        drain_s=spec["scaleIn"]["drainSeconds"],
+        paused=spec["paused"],
+        invalid=invalid,
+    )
+
+
+def _pool(name: str, spec: Mapping[str, Any]) -> PoolSettings:
+    capacity = spec["prior"]["capacityRowsPerSecond"]
+    events = [
+        EventSettings(
+            name=one["name"],
+            start=one["start"],
+            end=one["end"],
+            factor=one.get("factor"),
+            rate_rows_per_s=one.get("rowsPerSecond"),
+        )
+        for one in spec.get("events", ())
+    ]
+    return PoolSettings(
+        name=name,
+        models=tuple(spec["models"]),
+        min_replicas=spec["minReplicas"],
+        max_replicas=spec["maxReplicas"],
+        mode=spec["mode"],
+        slo_latency_s=spec["slo"]["latencySeconds"],
+        prior_capacity_rows_per_s=capacity,
+        prior_lead_s=spec["prior"]["leadSeconds"],
+        miss_price=miss_price(spec, capacity),
+        max_utilization=spec["maxUtilization"],
+        max_added_per_tick=spec.get("scaleOut", {}).get("maxPerDecision"),
+        max_removed_per_tick=spec["scaleIn"].get("maxPerDecision"),
+        events=tuple(events),
+    )
+
+
+def miss_price(spec: Mapping[str, Any], capacity_rows_per_s: float) -> float:
+    """Replica-seconds per late request: as given, else what the SLO's share asks for, else the default.
+
+    In a level load the planner keeps a replica that is needed for more than 1 / (price · rows per second) of the time
+    (scaler/risk.py), so a share of 0.99 on time at 20 rows/s is a price of 1 / (0.01 · 20) = 5.
+    """
+    if "missPrice" in spec:
+        return float(spec["missPrice"])
+    share = spec["slo"].get("share")
+    return DEFAULT_MISS_PRICE if share is None else 1.0 / ((1.0 - share) * capacity_rows_per_s)

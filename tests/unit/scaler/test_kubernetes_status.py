@@ -1,0 +1,127 @@
+"""PredictiveScalers in, statuses out."""
+
+import copy
+import dataclasses
+from typing import Any
+
+import pytest
+
+from scaler.decision import Decision
+from scaler.kubernetes.status import Condition, conditions, news, plan_reason, status, worth_writing
+from scaler.kubernetes.wishes import DEFAULT_MISS_PRICE, wish
+from tidegate.shared.values import Adjustment, Mode, Plan, PlanInputs, Term
+
+ACTIVE = Condition("Active", True, "Scaling", "plans are carried out")
+INPUTS = PlanInputs(41.234, "measured (9 starts)", 12.345, "prior", 46.0, 10.0, 0.0, (0.5, 0.95), (20.04, 31.5), 0.21)
+PLAN = Plan(
+    "p", 0.0, Mode.FLOOR, "earned", 2, 2, 3, INPUTS, (Term("forecast", 3, "a peak"), Term("hpa", None, "no data"))
+)
+
+
+def thing(**spec: Any) -> dict[str, Any]:
+    """As the API server hands one out: defaults filled in."""
+    whole = {
+        "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "digits"},
+        "models": ["m"],
+        "minReplicas": 1,
+        "maxReplicas": 10,
+        "mode": "auto",
+        "slo": {"latencySeconds": 1},
+        "maxUtilization": 0.9,
+        "prior": {"capacityRowsPerSecond": 20, "leadSeconds": 120},
+        "scaleIn": {"drainSeconds": 30},
+        "paused": False,
+        **spec,
+    }
+    meta = {"name": "digits", "uid": "u", "creationTimestamp": "2026-03-01T12:00:00Z", "generation": 4}
+    return {"metadata": meta, "spec": whole}
+
+
+def test_a_wish_becomes_the_settings_of_a_pool() -> None:
+    event = {"name": "launch", "start": "2026-03-01T12:00:00Z", "end": "2026-03-01T13:00:00Z", "factor": 3}
+    found = wish(thing(scaleOut={"maxPerDecision": 4}, events=[event], slo={"latencySeconds": 0.25}))
+    assert (found.name, found.generation, found.drain_s, str(found.target)) == ("digits", 4, 30, "Deployment digits")
+    pool = found.pool
+    assert pool is not None
+    assert (pool.name, pool.models, pool.max_added_per_tick, pool.slo_latency_s) == ("digits", ("m",), 4, 0.25)
+    assert (pool.events[0].factor, pool.miss_price) == (3, DEFAULT_MISS_PRICE)
+
+
+@pytest.mark.parametrize(
+    ("spec", "price"),
+    [
+        ({"slo": {"latencySeconds": 1, "share": 0.99}}, 5.0),
+        ({"slo": {"latencySeconds": 1, "share": 0.99}, "missPrice": 7}, 7.0),
+    ],
+)
+def test_the_price_of_a_miss_follows_from_the_share_unless_it_is_given(spec: dict[str, Any], price: float) -> None:
+    pool = wish(thing(**spec)).pool
+    assert pool is not None
+    assert pool.miss_price == pytest.approx(price)
+
+
+def test_what_a_schema_can_not_say_is_said_here() -> None:
+    found = wish(thing(minReplicas=11))
+    assert found.pool is None
+    assert "min_replicas = 11 is more than max_replicas = 10" in found.invalid
+
+
+def whole(before: dict[str, Any] | None = None, now_s: float = 0.0, active: Condition = ACTIVE) -> dict[str, Any]:
+    decision = Decision(PLAN, 0.05, (30.0, 41.234))
+    return status(decision, 4, 2, conditions(decision, active, ""), before or {}, now_s)
+
+
+def test_a_whole_status() -> None:
+    shown = whole()
+    assert {key: shown[key] for key in ("replicas", "desiredReplicas", "readyReplicas", "mode")} == {
+        "replicas": 2,
+        "desiredReplicas": 3,
+        "readyReplicas": 2,
+        "mode": "floor",
+    }
+    assert shown["lead"] == {"p50Seconds": 30.0, "p95Seconds": 41.2, "source": "measured (9 starts)"}
+    assert shown["forecast"] == {
+        "windowSeconds": 46.0,
+        "peakP50RowsPerSecond": 20.0,
+        "peakP95RowsPerSecond": 31.5,
+        "skillVsSeasonalNaive": 0.21,
+    }
+    assert [(one["type"], one["status"]) for one in shown["conditions"]] == [
+        ("Active", "True"),
+        ("ReplicasComing", "True"),
+        ("DataAvailable", "True"),
+        ("ScalingLimited", "False"),
+    ]
+
+
+def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
+    first = whole(now_s=100.0)
+    other = whole(first, 200.0, Condition("Active", True, "Other", "still"))
+    assert other["conditions"][0]["lastTransitionTime"] == first["conditions"][0]["lastTransitionTime"]
+    paused = whole(first, 300.0, Condition("Active", False, "Paused", "by hand"))
+    assert paused["conditions"][0]["lastTransitionTime"] == "1970-01-01T00:05:00Z"
+
+
+def test_nothing_is_written_when_nothing_changed_and_figures_only_now_and_then() -> None:
+    before = whole()
+    assert not worth_writing(before, copy.deepcopy(before), age_s=1e9, period_s=30.0)
+    figures = {**before, "lead": {**before["lead"], "p95Seconds": 50.0}}
+    assert not worth_writing(before, figures, age_s=29.0, period_s=30.0)
+    assert worth_writing(before, figures, age_s=30.0, period_s=30.0)
+    assert worth_writing(before, {**before, "readyReplicas": 3}, age_s=0.0, period_s=30.0)
+
+
+def test_changes_are_news_and_a_good_start_is_not() -> None:
+    first = whole()
+    assert news({}, first) == []
+    paused = whole(first, 1.0, Condition("Active", False, "Paused", "by hand"))
+    assert [(one.type, one.true, one.reason) for one in news(first, paused)] == [("Active", False, "Paused")]
+    assert [one.reason for one in news({}, paused)] == ["Paused"]
+    assert news(paused, copy.deepcopy(paused)) == []
+
+
+def test_the_reason_is_the_step_that_bound_or_the_term_that_asks_for_most() -> None:
+    assert plan_reason(PLAN) == "forecast: a peak"
+    bound = dataclasses.replace(PLAN, adjustments=(Adjustment("bounds", 5, 3, "max_replicas is 3"),))
+    assert plan_reason(bound) == "bounds: max_replicas is 3"
+    assert plan_reason(dataclasses.replace(PLAN, terms=())) == "no term has data"
