@@ -2,6 +2,7 @@
 #
 #   make demo    the main job: real models, a forecast, replicas started before the spike (TRACE=FILE.csv: your own)
 #   make test    every test
+#   make client-needs   gRPC's C++ and Node clients, which the tests of real clients then try too
 #   make test-kubernetes   the tests on a real Kubernetes control plane, which is built first (10 minutes, once; cached)
 #   make check   style, types, import contracts, generated stubs
 #   make check-native   the C++ data plane: its tests plain, under ASan + UBSan and under TSan; its Python bindings
@@ -17,7 +18,7 @@ NATIVE_SOURCES := dataplane/CMakeLists.txt $(wildcard dataplane/bindings/* datap
 NATIVE_NEEDS = sh dataplane/needs.sh g++ cmake pkg-config libnghttp2-dev zlib1g-dev
 MAKEFLAGS += --no-print-directory
 
-.PHONY: setup proto check check-native fuzz test test-kubernetes bench demo clean
+.PHONY: setup proto check check-native fuzz test test-kubernetes client-needs bench demo clean
 
 setup: $(STAMP)
 
@@ -75,7 +76,22 @@ fuzz:
 test: setup
 	$(BIN)/pytest
 
-CONTROL_PLANE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidegate/kubernetes-1.20.2
+# Clients of other makers for tests/integration/test_real_clients.py, which skips those that are missing.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidegate
+GRPC_CPP := libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+client-needs: build/clients/client $(CACHE)/node/node_modules
+
+build/clients/client: tests/integration/real_clients/client.cc protos/inference.proto
+	@sh dataplane/needs.sh g++ pkg-config $(GRPC_CPP)
+	mkdir -p build/clients && protoc -I. --cpp_out=build/clients --grpc_out=build/clients \
+		--plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) protos/inference.proto
+	g++ -std=c++17 -O0 -Ibuild/clients $< build/clients/protos/*.cc -o $@ $$(pkg-config --cflags --libs grpc++ protobuf)
+
+$(CACHE)/node/node_modules:
+	@command -v npm >/dev/null || sh dataplane/needs.sh npm
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(CACHE)/node @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
+
+CONTROL_PLANE := $(CACHE)/kubernetes-1.20.2
 test-kubernetes: setup
 	@test -n "$$KUBEBUILDER_ASSETS" || tests/kubernetes/build-control-plane "$(CONTROL_PLANE)" >/dev/null
 	$(BIN)/pytest tests/kubernetes

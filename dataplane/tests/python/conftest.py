@@ -5,8 +5,6 @@ import asyncio
 import pytest
 from support import data_plane, honest_backend
 
-import dataplane  # noqa: F401 - before pytest looks for it by the folder
-
 
 def pytest_collection_finish() -> None:
     """No event loop is set before the first async test; tests/conftest.py says why."""
