@@ -23,6 +23,7 @@ void validate(const Limits& limits, const std::string& whose) {
   check_duration(named("idle_s"), limits.idle_s);
   check_duration(named("keepalive_s"), limits.keepalive_s);
   check_duration(named("keepalive_timeout_s"), limits.keepalive_timeout_s);
+  check_duration(named("write_stall_s"), limits.write_stall_s);
   check_range(named("settings_per_s"), limits.settings_per_s, 1u);
   check_range(named("pings_per_s"), limits.pings_per_s, 1u);
   check_range(named("priorities_per_s"), limits.priorities_per_s, 1u);
@@ -32,6 +33,7 @@ void validate(const Limits& limits, const std::string& whose) {
   check_duration(named("fast_reset_s"), limits.fast_reset_s);
   check_range(named("errors_per_s"), limits.errors_per_s, 1u);
   check_range(named("max_outbound_control"), limits.max_outbound_control, 1u);
+  check_range(named("max_outbound_frames"), limits.max_outbound_frames, 1u);
   check_range(named("ping_min_interval_s"), limits.ping_min_interval_s, 0.0);
 }
 

@@ -4,23 +4,11 @@
 
 #include "engine/connection.h"
 #include "engine/stream.h"
+#include "engine/write_buffer.h"
 
 namespace tidegate {
 
 const uint8_t kShutdownPing[8] = {'t', 'i', 'd', 'e', 'g', 'o', 'n', 'e'};
-
-void WriteBuffer::grow(size_t size) {
-  const size_t capacity = std::max(size, std::max<size_t>(capacity_ * 2, 256 * 1024));
-  std::unique_ptr<uint8_t[]> data(new uint8_t[capacity]);
-  if (size_ > 0) std::memcpy(data.get(), data_.get(), size_);
-  data_ = std::move(data);
-  capacity_ = capacity;
-}
-
-WriteBuffer& write_buffer() {
-  static thread_local WriteBuffer buffer;
-  return buffer;
-}
 
 // nghttp2's C callbacks; a friend of Connection and Stream.
 struct Callbacks {

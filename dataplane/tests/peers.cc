@@ -171,6 +171,12 @@ void BackendServer::behave(Behaviour behaviour) {
   behaviour_ = std::move(behaviour);
 }
 
+void BackendServer::go_away() {
+  thread_.run([this] {
+    for (auto& [connection, owned] : connections_) connection->shutdown();
+  });
+}
+
 std::vector<Received> BackendServer::requests() {
   std::lock_guard<std::mutex> lock(mutex_);
   return requests_;

@@ -72,6 +72,8 @@ class BackendServer final : public ConnectionOwner {
   std::vector<Received> requests();
   size_t count();
   size_t cancelled();
+  // Begins an orderly end of all connections; new ones are accepted.
+  void go_away();
   // Ends all connections and stops listening.
   void die();
 

@@ -1,6 +1,7 @@
 // Which backend gets a request, when it waits, and when it is tried again, between real connections.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -171,6 +172,28 @@ TEST_CASE("GOAWAY loses nothing") {
   backend.behave({});
   for (int i = 0; i < 10; ++i) CHECK(client.call(kInfer, request_for("m")).status() == "0");
   call->cancel();
+  CHECK(plane.at_rest());
+}
+
+TEST_CASE("a backend that goes away again and again loses no request") {
+  BackendServer backend;
+  Plane plane(policy_for({backend.address()}), 2);
+  std::atomic<bool> over{false};
+  std::atomic<int> served{0}, lost{0};
+  std::vector<std::thread> users;
+  for (int user = 0; user < 2; ++user)
+    users.emplace_back([&] {
+      Client client(plane.address());
+      while (!over) ++(client.call(kInfer, request_for("m", 2000)).status() == "0" ? served : lost);
+    });
+  for (int i = 0; i < 40; ++i) {
+    const int before = served;
+    backend.go_away();
+    CHECK(eventually([&] { return served > before + 3; }));
+  }
+  over = true;
+  for (auto& user : users) user.join();
+  CHECK(lost == 0);
   CHECK(plane.at_rest());
 }
 
