@@ -23,7 +23,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"  # and e
 def measure(native: Path, folder: Path) -> dict[str, object]:
     with (
         echoes(native, BACKENDS, "--delay-ms", str(DELAY_MS)) as backends,
-        proxies(native, folder, backends, (OURS,)) as (proxy,),
+        proxies(folder, backends, (OURS,)) as (proxy,),
     ):
         empty_bytes = _settled_bytes(proxy)
         with _idle_connections(proxy.address):

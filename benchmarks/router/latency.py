@@ -17,7 +17,7 @@ SMALL = Load(256)
 
 
 def measure(native: Path, folder: Path) -> dict[str, object]:
-    with echoes(native, 2) as backends, proxies(native, folder, backends, (OURS, PEER)) as running:
+    with echoes(native, 2) as backends, proxies(folder, backends, (OURS, PEER)) as running:
         if len(running) < 2:
             raise RuntimeError(f"{PEER} is not installed: there is nothing to compare the added latency with")
         # The lower peak's quarter is the rate of both: neither is asked for more than a quarter of what it can do.

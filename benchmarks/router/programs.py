@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.router import peers
+from tidegate.shared.child_processes import TIDEGATE
 
 PROXY_CORE, LOAD_CORE = "0", "1"
 OURS = "tidegate"
@@ -81,22 +82,27 @@ def echoes(native: Path, count: int, *options: str) -> Iterator[list[str]]:
         yield addresses
 
 
-def ours(native: Path, address: str, backends: Sequence[str], threads: int = 1) -> list[str]:
-    """The command that starts our router."""
+def ours(address: str, backends: Sequence[str], threads: int = 1) -> list[str]:
+    """The command that starts our router with its control plane: metrics, leases, deadlines and ejection are on."""
+    choice = [part for backend in backends for part in ("--backend", backend)]
+    own = ["--admin", free_address(), "--metrics", free_address(), "--threads", str(threads), "--no-health-checks"]
+    return [*TIDEGATE, "router", "--listen", address, *choice, *own]
+
+
+def data_plane(native: Path, address: str, backends: Sequence[str], threads: int) -> list[str]:
+    """The command that starts the data plane without Python, for callgrind."""
     choice = [part for backend in backends for part in ("--backend", backend)]
     return [str(native / "proxy"), "--listen", address, "--threads", str(threads), *choice]
 
 
 @contextmanager
-def proxies(native: Path, folder: Path, backends: Sequence[str], names: Sequence[str]) -> Iterator[list[Proxy]]:
+def proxies(folder: Path, backends: Sequence[str], names: Sequence[str]) -> Iterator[list[Proxy]]:
     """Those of `names` that are installed, running side by side; ours first."""
     with ExitStack() as stack:
         started = []
         for name in names:
             address = free_address()
-            command = (
-                ours(native, address, backends) if name == OURS else peers.commands(folder, address, backends).get(name)
-            )
+            command = ours(address, backends) if name == OURS else peers.commands(folder, address, backends).get(name)
             if not command:
                 continue
             parent = stack.enter_context(running(command, address, PROXY_CORE))

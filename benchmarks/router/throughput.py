@@ -38,7 +38,7 @@ def measure(native: Path, folder: Path) -> dict[str, object]:
 def _measure_case(native: Path, folder: Path, case: Case) -> list[dict[str, object]]:
     with (
         echoes(native, 2, *case.load.echo_options()) as backends,
-        proxies(native, folder, backends, NAMES) as running,
+        proxies(folder, backends, NAMES) as running,
     ):
         rounds: dict[str, list[dict[str, float]]] = {proxy.name: [] for proxy in running}
         for turn in range(ROUNDS + 1):

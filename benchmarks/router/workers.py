@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.router.load import Load, h2load
-from benchmarks.router.programs import OURS, PROXY_CORE, Proxy, echoes, free_address, ours, running
+from benchmarks.router.programs import OURS, PROXY_CORE, Proxy, data_plane, echoes, free_address, ours, running
 
 ROUNDS = 5
 THREADS = (1, 2)
@@ -26,7 +26,7 @@ def measure(native: Path, folder: Path) -> dict[str, object]:
             {
                 "workers": threads,
                 "instructions_per_request": _instructions(native, folder, backends, threads),
-                "cpu_s_per_million": _cpu_s_per_million(native, folder, backends, threads),
+                "cpu_s_per_million": _cpu_s_per_million(folder, backends, threads),
             }
             for threads in THREADS
         ]
@@ -45,15 +45,15 @@ def _instructions(native: Path, folder: Path, backends: list[str], threads: int)
         with tempfile.TemporaryDirectory(dir=folder) as out:
             log = Path(out) / "log"
             command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}/calls", f"--log-file={log}"]
-            with running([*command, *ours(native, address, backends, threads)], address, PROXY_CORE):
+            with running([*command, *data_plane(native, address, backends, threads)], address, PROXY_CORE):
                 _load(address, folder, requests)
             counts.append(int(re.search(r"Collected : (\d+)", log.read_text())[1]))  # type: ignore[index]
     return round((counts[1] - counts[0]) / (MANY - FEW))
 
 
-def _cpu_s_per_million(native: Path, folder: Path, backends: list[str], threads: int) -> float:
+def _cpu_s_per_million(folder: Path, backends: list[str], threads: int) -> float:
     address = free_address()
-    with running(ours(native, address, backends, threads), address, PROXY_CORE) as process:
+    with running(ours(address, backends, threads), address, PROXY_CORE) as process:
         proxy, costs = Proxy(OURS, address, process.pid), []
         for _ in range(ROUNDS + 1):
             before = proxy.cpu_s()

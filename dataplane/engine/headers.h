@@ -58,6 +58,12 @@ class HeaderList {
   }
   // Entry `i` to be sent on; valid while this list lives.
   const nghttp2_nv& pass(size_t i) const { return entries_[i].view; }
+  // The same, kept out of the receiver's HPACK table.
+  nghttp2_nv pass_unindexed(size_t i) const {
+    nghttp2_nv view = entries_[i].view;
+    view.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+    return view;
+  }
 
  private:
   struct Entry {

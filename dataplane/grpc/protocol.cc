@@ -50,6 +50,15 @@ bool is_grpc(std::string_view content_type) {
   return content_type.size() == kName.size() || content_type[kName.size()] == '+' || content_type[kName.size()] == ';';
 }
 
+bool may_be_malformed(std::string_view name, std::string_view value) {
+  if (name.size() >= 4 && name.substr(name.size() - 4) == "-bin") return true;
+  if (name.substr(0, 5) != "grpc-") return false;
+  const std::string_view rest = name.substr(5);
+  if (rest == "encoding") return value != "identity" && value != "gzip" && value != "deflate";
+  // A deadline was read by us; lists of encodings, statuses and messages have no malformed value.
+  return rest != "timeout" && rest != "accept-encoding" && rest != "status" && rest != "message";
+}
+
 Nanos parse_timeout(std::string_view text) {
   if (text.size() < 2 || text.size() > 9) return -1;
   int64_t value = 0;

@@ -40,6 +40,10 @@ enum class HeaderKind : uint8_t {
   once,      // known to occur once only: a second one is dropped
 };
 HeaderKind kind_of(std::string_view name);
+// Whether a gRPC implementation parses the header's value and may find it malformed. Such a header must not enter a
+// connection's HPACK table: gRPC C-core keeps the error with the entry, and then fails later requests that refer to its
+// name, those of other clients too.
+bool may_be_malformed(std::string_view name, std::string_view value);
 
 // Whether a content-type is gRPC's: "application/grpc", followed by nothing, "+proto" and the like, or parameters.
 bool is_grpc(std::string_view content_type);

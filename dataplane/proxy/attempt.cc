@@ -40,7 +40,7 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
   const Nanos now = worker_.loop().now();
   // A deadline of which less than 1 % has passed goes on as the client wrote it, because bytes that are the same each time
   // cost one byte in HPACK's table. (We still enforce the exact one; gRPC's own clients round up as much.)
-  const bool fresh = now - arrived_at_ <= (deadline_ - arrived_at_) / 100;
+  const bool fresh = deadline_ != kNever && now - arrived_at_ <= (deadline_ - arrived_at_) / 100;
   HeaderViews& views = worker_.scratch();
   for (size_t i = 0; i < request_.size(); ++i) {
     const std::string_view name = request_.name(i);
@@ -70,10 +70,10 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
       default:  // these occur once; a second one is dropped
         if (request_.find(name).data() != request_.value(i).data()) continue;
     }
-    views.push_back(request_.pass(i));
+    views.push_back(passed(request_, i));
     views.back().flags |= flags;
   }
-  if (!fresh) {
+  if (deadline_ != kNever && !fresh) {
     const size_t size = format_timeout(std::max<Nanos>(deadline_ - now, 0), timeout_);
     // Differs for every request, so it must not push others out of the peer's header table.
     views.push_back(header_view("grpc-timeout", {timeout_, size}, NGHTTP2_NV_FLAG_NO_INDEX));

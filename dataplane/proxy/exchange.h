@@ -20,6 +20,11 @@ class Upstream;
 class Worker;
 struct ModelRecord;
 
+// Header `i` as it goes on to the other side.
+inline nghttp2_nv passed(const HeaderList& headers, size_t i) {
+  return may_be_malformed(headers.name(i), headers.value(i)) ? headers.pass_unindexed(i) : headers.pass(i);
+}
+
 class Exchange final : public StreamHandler, public Waiting {
  public:
   explicit Exchange(Worker& worker);

@@ -46,7 +46,7 @@ void Exchange::begin_response(HeaderList& headers, bool end) {
   response_.swap(headers);
   HeaderViews& views = worker_.scratch();
   for (size_t i = 0; i < response_.size(); ++i)
-    if (kind_of(response_.name(i)) != HeaderKind::hop) views.push_back(response_.pass(i));
+    if (kind_of(response_.name(i)) != HeaderKind::hop) views.push_back(passed(response_, i));
   down_->respond(views, end ? nullptr : &response_body_);
   if (end) answered(response_);
 }
@@ -85,7 +85,7 @@ void Exchange::answered(const HeaderList& last) {
   if (&last != &response_) {
     trailer_views_.clear();
     for (size_t i = 0; i < last.size(); ++i)
-      if (kind_of(last.name(i)) != HeaderKind::hop) trailer_views_.push_back(last.pass(i));
+      if (kind_of(last.name(i)) != HeaderKind::hop) trailer_views_.push_back(passed(last, i));
     if (!trailer_views_.empty()) down_->set_trailers(&trailer_views_);
     response_body_.end();
     down_->resume();

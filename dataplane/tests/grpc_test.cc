@@ -147,3 +147,12 @@ TEST_CASE("load reports") {
   CHECK_FALSE(parse_load_report("\x22\x7f", report));
   CHECK_FALSE(parse_load_report("\x0b", report));
 }
+
+TEST_CASE("headers that gRPC parses and may refuse are told apart") {
+  for (const char* name : {"grpc-previous-rpc-attempts", "grpc-retry-pushback-ms", "grpc-trace-bin", "x-bin", "-bin"})
+    CHECK(may_be_malformed(name, "1"));
+  for (const char* name : {"grpc-timeout", "grpc-accept-encoding", "grpc-status", "grpc-message", "te", "bin", "x", ""})
+    CHECK_FALSE(may_be_malformed(name, "1"));
+  CHECK(may_be_malformed("grpc-encoding", "snappy"));
+  CHECK_FALSE(may_be_malformed("grpc-encoding", "gzip"));
+}
