@@ -20,6 +20,9 @@ import numpy as np
 from scaler.observation import Observation, PoolSpec
 from tidegate.shared.values import FloatArray
 
+AT_ONCE = 8
+"""Candidates that are priced together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -43,17 +46,24 @@ def choose(spec: PoolSpec, observation: Observation, paths: FloatArray, step_s: 
     rate = planning_rate(spec, observation)
     backlog = observation.outstanding_rows or 0.0
     highest = (float(paths.max(initial=0.0)) + backlog / max(observation.tick_s, step_s)) / rate
-    most = min(spec.max_replicas, max(observation.asked, math.ceil(1.1 * highest) + 1))
-    candidates = np.arange(most + 1)
-    capacity = rate * available(candidates, observation, paths.shape[1], step_s)
-    late = late_rows(paths, step_s, capacity, backlog, spec.slo_wait_s)
-    saved = spec.miss_price * (late[:-1] - late[1:])
+    high = min(spec.max_replicas, max(observation.asked, math.ceil(1.1 * highest) + 1))
     window = min(round(observation.window_s / step_s), paths.shape[1]) - 1
-    worth = (saved - step_s * np.arange(1, paths.shape[1] + 1)).max(axis=1) > 0.0
-    in_time = (candidates[1:] <= observation.asked) | (saved[:, window] >= observation.tick_s)
-    best = int(np.max(candidates[1:][worth & in_time], initial=0))
+    while True:
+        # From the top down, some at a time: the highest that is worth having is mostly among the first.
+        low = max(0, high - AT_ONCE)
+        candidates = np.arange(low, high + 1)
+        capacity = rate * available(candidates, observation, paths.shape[1], step_s)
+        late = late_rows(paths, step_s, capacity, backlog, spec.slo_wait_s)
+        saved = spec.miss_price * (late[:-1] - late[1:])
+        worth = (saved - step_s * np.arange(1, paths.shape[1] + 1)).max(axis=1) > 0.0
+        in_time = (candidates[1:] <= observation.asked) | (saved[:, window] >= observation.tick_s)
+        best = int(np.max(candidates[1:][worth & in_time], initial=0))
+        if best or low == 0:
+            break
+        high = low
     carried = paths[:, : window + 1].max(axis=1, initial=0.0) <= best * rate
-    return Choice(best, float(late[best, window]), float(late[max(0, best - 1), window]), float(carried.mean()))
+    one_less = late[max(0, best - 1) - low, window]
+    return Choice(best, float(late[best - low, window]), float(one_less), float(carried.mean()))
 
 
 def available(candidates: np.ndarray, observation: Observation, steps: int, step_s: float) -> FloatArray:
@@ -85,14 +95,20 @@ def late_rows(
     waiting = np.full((capacity.shape[0], paths.shape[0]), backlog_rows)
     late = np.zeros(capacity.shape[0])
     until = np.empty_like(capacity)
+    demands = np.ascontiguousarray(paths.T)
+    works, divisors = demands * step_s, np.maximum(demands, 1e-9)
     for step in range(paths.shape[1]):
-        rate, demand = capacity[:, step, None], paths[None, :, step]
+        rate, demand = capacity[:, step, None], demands[step]
         allowed = slo_wait_s * rate
         room = np.maximum(allowed, waiting)
-        filled = waiting + (demand - rate) * step_s
-        slack = np.maximum(0.0, rate - demand)
-        unlucky = demand * step_s * np.exp(-2.0 * slack * allowed / np.maximum(demand, 1e-9))
-        late += (np.maximum(0.0, filled - room) + unlucky).mean(axis=1)
-        waiting = np.clip(filled, 0.0, room)
+        over = demand - rate
+        exponent = np.minimum(0.0, over) * (2.0 * allowed)
+        exponent /= divisors[step]
+        unlucky = np.exp(exponent, out=exponent)
+        unlucky *= works[step]
+        over *= step_s
+        waiting += over
+        late += (np.maximum(0.0, waiting - room) + unlucky).mean(axis=1)
+        np.clip(waiting, 0.0, room, out=waiting)
         until[:, step] = late + np.maximum(0.0, waiting - allowed).mean(axis=1)
     return until

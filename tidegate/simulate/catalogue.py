@@ -46,7 +46,7 @@ class Setting:
     def forecasts(self) -> Forecasts:
         """Made when first asked for, and shared by the policies of the replay."""
         if self._forecasts is None:
-            self._forecasts = Forecasts(self.terms, self.history)
+            self._forecasts = Forecasts(self.terms, self.history, self.ahead)
         return self._forecasts
 
     @property

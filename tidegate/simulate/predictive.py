@@ -12,6 +12,7 @@ from scaler.observation import Capacity, Lead, Observation, PoolForecast, PoolSp
 from tidegate.shared.errors import NoData
 from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Plan, Skill
 from tidegate.simulate.arrivals import Arrivals
+from tidegate.simulate.batching import batched
 from tidegate.simulate.policies import Terms, View
 
 MODEL = "trace"
@@ -38,11 +39,13 @@ class Forecasts:
     Arrivals don't depend on decisions, so the policies of one replay may share it: the first to ask does the work.
     """
 
-    def __init__(self, terms: Terms, history: Arrivals) -> None:
+    def __init__(self, terms: Terms, history: Arrivals, ahead: FloatArray) -> None:
         self._window_s = terms.startup_s + terms.tick_s
         self._horizon_s = self._window_s + terms.startup_s
         self._grid_s = grid(self._window_s, terms.tick_s)
-        self._learner = Learner(history, model_step_s(self._window_s, terms.tick_s), self._horizon_s)
+        step_s = model_step_s(self._window_s, terms.tick_s)
+        self._learner = Learner(history, ahead, step_s, self._horizon_s)
+        self._from_s = history.end_s
         self._asked_at_s: float | None = None
         self._answer: PoolForecast | None = None
         self.startup_s = terms.startup_s
@@ -52,15 +55,12 @@ class Forecasts:
     @property
     def skill(self) -> Skill | None:
         """Of the forecast from the history alone; None without history."""
-        ahead = self._learner.ahead(self._learner.end_s)
+        ahead = self._learner.ahead(self._from_s)
         return None if ahead is None else ahead.skill
 
     def at(self, view: View) -> PoolForecast | None:
         """The pool's demand from now on; None when nothing was seen yet."""
         if view.now_s != self._asked_at_s:
-            # The first tick's arrivals are the end of the history, which was learned from.
-            if self._asked_at_s is not None:
-                self._learner.learn(view.arrived)
             self._asked_at_s = view.now_s
             arrived_rps = float(view.arrived.mean()) if len(view.arrived) else 0.0
             ahead = self._learner.ahead(view.now_s)
@@ -116,58 +116,50 @@ class PredictivePolicy:
 
 
 class Learner:
-    """Keeps the arrivals seen so far on the modelled grid; fits, filters forward, forecasts."""
+    """Keeps the arrivals on the modelled grid; fits, filters forward, forecasts from what is known by then."""
 
-    def __init__(self, history: Arrivals, step_s: float, horizon_s: float) -> None:
+    def __init__(self, history: Arrivals, ahead: FloatArray, step_s: float, horizon_s: float) -> None:
         self._step_s = step_s
         self._horizon_s = horizon_s
-        keep = int(forecaster.MAX_POINTS * step_s)
-        counts = history.counts[-keep:]
-        start_s = history.end_s - len(counts)
-        self._start_s, self._rates = resample(start_s, 1.0, counts, step_s)
-        # A step that the history leaves unfinished is finished by what arrives next.
-        whole = int((history.end_s - self._start_s) / step_s + 1e-9)
-        self._rest = counts[len(counts) - round(history.end_s - self._start_s - whole * step_s) :]
-        self._rates = self._rates[:whole]
+        counts = np.concatenate([history.counts[-int(forecaster.MAX_POINTS * step_s) :], ahead])
+        end_s = history.end_s + len(ahead)
+        self._start_s, self._rates = resample(end_s - len(counts), 1.0, counts, step_s)
+        self._known = -1
         self._fitted: forecaster.FittedModel | None = None
-        self._ahead: Forecast | None = None
-        self._fit()
-
-    def learn(self, arrived: FloatArray) -> None:
-        """Take in the next seconds."""
-        self._rest = np.concatenate([self._rest, arrived])
-        length = round(self._step_s)
-        whole = len(self._rest) // length
-        if not whole:
-            return
-        new = self._rest[: whole * length].reshape(whole, length).mean(axis=1)
-        self._rest = self._rest[whole * length :]
-        self._rates = np.concatenate([self._rates, new])
-        self._ahead = None
-        fitted = self._fitted
-        if fitted is None or self.end_s - fitted.fitted_at_s >= max(REFIT_S, forecaster.refit_after_s(fitted)):
-            self._fit()
-        else:
-            self._fitted = fitted.update(new)
+        self._forecast: Forecast | None = None
 
     def ahead(self, now_s: float) -> Forecast | None:
-        """The forecast from the last whole step; None when nothing was seen yet."""
-        if self._ahead is None and self._fitted is not None:
+        """The forecast from the last step that is over by now; None when nothing was seen yet."""
+        known = int((now_s - self._start_s) / self._step_s + 1e-9)
+        if known != self._known:
+            self._learn(known)
+            self._known = known
+            self._forecast = None
+        if self._forecast is None and self._fitted is not None:
             late_s = max(0.0, now_s - self._fitted.end_s)
-            self._ahead = self._fitted.forecast(self._horizon_s + late_s, paths=PATHS)
-        return self._ahead
+            self._forecast = self._fitted.forecast(self._horizon_s + late_s, paths=PATHS)
+        return self._forecast
 
-    @property
-    def end_s(self) -> float:
-        """End of the last whole step."""
-        return self._start_s + self._step_s * len(self._rates)
+    def _learn(self, known: int) -> None:
+        fitted = self._fitted
+        if fitted is not None:
+            fitted = fitted.update(self._rates[self._known : known])
+        if fitted is None or fitted.end_s - fitted.fitted_at_s >= self._refit_s(fitted):
+            fitted = self._fit(known)
+        self._fitted = fitted
 
-    def _fit(self) -> None:
-        series = DemandSeries(MODEL, self._start_s, self._step_s, self._rates)
+    def _fit(self, known: int) -> forecaster.FittedModel | None:
+        series = DemandSeries(MODEL, self._start_s, self._step_s, self._rates[:known])
         try:
-            self._fitted = forecaster.fit(series, horizon_s=self._horizon_s)
+            fitted = forecaster.fit(series, horizon_s=self._horizon_s)
         except NoData:
-            self._fitted = None
+            return None
+        until = known + round(self._refit_s(fitted) / self._step_s)
+        return batched(fitted, self._rates[known:until])
+
+    @staticmethod
+    def _refit_s(fitted: forecaster.FittedModel) -> float:
+        return max(REFIT_S, forecaster.refit_after_s(fitted))
 
 
 def model_step_s(window_s: float, tick_s: float) -> float:
