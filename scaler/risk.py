@@ -108,7 +108,8 @@ def late_rows(
         unlucky *= works[step]
         over *= step_s
         waiting += over
-        late += (np.maximum(0.0, waiting - room) + unlucky).mean(axis=1)
+        unlucky += np.maximum(0.0, waiting - room)
+        late += np.add.reduce(unlucky, axis=1) / len(paths)
         np.clip(waiting, 0.0, room, out=waiting)
-        until[:, step] = late + np.maximum(0.0, waiting - allowed).mean(axis=1)
+        until[:, step] = late + np.add.reduce(np.maximum(0.0, waiting - allowed), axis=1) / len(paths)
     return until

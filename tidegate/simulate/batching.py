@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecaster.members import FittedMember, IntArray
+from forecaster.members import FittedMember
 from forecaster.model import FittedModel
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import FloatArray, IntArray
 
 
 def batched(model: FittedModel, rates_rps: FloatArray) -> FittedModel:

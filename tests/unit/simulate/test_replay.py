@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from forecaster import model
 from tests.support.tides import tide_rates
-from tidegate.shared.values import FloatArray
+from tidegate.shared.values import DemandSeries, FloatArray
 from tidegate.simulate.arrivals import Arrivals
+from tidegate.simulate.batching import batched
 from tidegate.simulate.catalogue import POLICIES, Setting, choices
 from tidegate.simulate.policies import Policy, Terms, View
 from tidegate.simulate.predictive import Learner, model_step_s
@@ -108,15 +110,23 @@ def test_without_anything_learned_predictive_still_serves() -> None:
 
 
 def test_a_finished_step_is_learned_and_an_unfinished_one_waits() -> None:
-    learner = Learner(Arrivals(0.0, np.full(107, 4.0)), step_s=10.0, horizon_s=30.0)
+    learner = Learner(Arrivals(0.0, np.full(107, 4.0)), np.full(60, 4.0), step_s=10.0, horizon_s=30.0)
     before = learner.ahead(107.0)
-    learner.learn(np.full(2, 4.0))
     assert learner.ahead(109.0) is before
-    learner.learn(np.full(1, 4.0))
     after = learner.ahead(110.0)
     assert before is not None
     assert after is not None
     assert (before.start_s, after.start_s) == (100.0, 110.0)
+
+
+def test_members_asked_for_all_origins_at_once_say_what_they_say_one_by_one() -> None:
+    fitted = model.fit(DemandSeries("t", 0.0, 1.0, COUNTS[:LEARNED]), horizon_s=30.0)
+    quick = batched(fitted, COUNTS[LEARNED : LEARNED + 40])
+    for at in range(LEARNED, LEARNED + 50, 10):  # past the last that it was made for, too
+        one, other = fitted.forecast(30.0, paths=5), quick.forecast(30.0, paths=5)
+        assert np.allclose(one.values_rps, other.values_rps, rtol=1e-9)
+        assert np.allclose(one.paths_rps, other.paths_rps, rtol=1e-9)
+        fitted, quick = fitted.update(COUNTS[at : at + 10]), quick.update(COUNTS[at : at + 10])
 
 
 @pytest.mark.parametrize(("window_s", "tick_s", "step_s"), [(135.0, 15.0, 60.0), (25.0, 5.0, 10.0), (9.0, 1.0, 2.0)])
