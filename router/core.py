@@ -9,6 +9,7 @@ from router.backends import BackendTable, Snapshot
 from router.demand import Demand
 from router.eta import Arrivals
 from router.settings import RouterSettings
+from router.weights import Report, Weights
 from tidegate.shared.errors import InvalidSetting
 
 
@@ -23,6 +24,8 @@ class Core:
     plane: dataplane.DataPlane
     targets: dict[str, str] = field(default_factory=dict)
     """By backend address, the `ip:port` under which the data plane knows it."""
+    weights: Weights = field(default_factory=Weights)
+    """By target."""
     ejections: Counter[str] = field(default_factory=Counter)
     """By target, for as long as the table knows its backend."""
 
@@ -36,7 +39,24 @@ class Core:
     def policy(self, settings: RouterSettings, local_address: str, now_s: float) -> dataplane.Policy:
         """What the data plane should follow now."""
         snapshot = self.table.snapshot
-        return policy.policy(snapshot, self.targets, self.arrivals, settings, local_address=local_address, now_s=now_s)
+        return policy.policy(
+            snapshot,
+            self.targets,
+            self.arrivals,
+            self.weights,
+            settings,
+            local_address=local_address,
+            now_s=now_s,
+        )
+
+    def weigh(self, counts: dataplane.Counts, now_s: float) -> bool:
+        """Take the replicas' load reports in; whether a weight has changed."""
+        outstanding = {state.address: state.outstanding for state in self.plane.backends()}
+        reports = {
+            target: Report(sum(one.ended.values()), outstanding.get(target, 0), one.capacity_rows_per_s)
+            for target, one in counts.backends.items()
+        }
+        return self.weights.observe(reports, now_s)
 
     def sweep(self, now_s: float) -> None:
         """Let go of backends that have left."""

@@ -79,6 +79,9 @@ class CoreCollector(Collector):
         success = GaugeMetricFamily(
             "tidegate_router_success_share", "Of a backend's recent answers", labels=["backend"]
         )
+        weight = GaugeMetricFamily(
+            "tidegate_router_weight", "Capacity to the fastest backend's, as reported", labels=["backend"]
+        )
         states = {state.address: state for state in self._core.plane.backends()}
         for address, target in self._targets():
             state = states.get(target)
@@ -86,7 +89,8 @@ class CoreCollector(Collector):
             ejected.add_metric([address], state.ejected if state else False)
             ejections.add_metric([address], self._core.ejections[target])
             success.add_metric([address], state.success if state else 1.0)
-        yield from (outstanding, ejected, ejections, success)
+            weight.add_metric([address], self._core.weights.of(target))
+        yield from (outstanding, ejected, ejections, success, weight)
 
     def _targets(self) -> Iterator[tuple[str, str]]:
         for backend in self._core.table.snapshot.backends:

@@ -6,6 +6,7 @@ import dataplane
 from router.backends import Backend, Snapshot
 from router.eta import Arrivals
 from router.settings import RouterSettings
+from router.weights import Weights
 from tidegate.shared.values import BackendStatus
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -45,6 +46,7 @@ def policy(
     snapshot: Snapshot,
     targets: Mapping[str, str],
     arrivals: Arrivals,
+    weights: Weights,
     settings: RouterSettings,
     *,
     local_address: str,
@@ -57,7 +59,7 @@ def policy(
     """
     return dataplane.Policy(
         backends=[
-            _backend(backend, targets[backend.address], settings)
+            _backend(backend, targets[backend.address], weights, settings)
             for backend in snapshot.backends
             if backend.address in targets
         ],
@@ -92,12 +94,13 @@ def backend_limits(settings: RouterSettings) -> dataplane.Limits:
     return limits
 
 
-def _backend(backend: Backend, target: str, settings: RouterSettings) -> dataplane.Backend:
+def _backend(backend: Backend, target: str, weights: Weights, settings: RouterSettings) -> dataplane.Backend:
     return dataplane.Backend(
         address=target,
         ready=backend.status is BackendStatus.READY,
         all_models=backend.models is None,
         models=sorted(backend.models or ()),
+        weight=weights.of(target),
         slow_start_s=min(backend.warm_up_s or 0.0, settings.slow_start_max_s),
     )
 

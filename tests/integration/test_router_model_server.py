@@ -78,3 +78,31 @@ async def test_replicas_register_and_neither_kill_9_nor_sigterm_loses_a_request(
             assert router.of_model("twice").cost_rows == 1
             (left,) = router.core.table.snapshot.ready("twice")
             assert router.of_backend(left).capacity_rows_per_s["twice"] == pytest.approx(4 / BATCH_S, rel=0.5)
+
+
+async def test_a_replica_that_reports_less_capacity_gets_less(repository: Path, tmp_path: Path):
+    async with routing() as router:
+        with ExitStack() as stack:
+            for name, batch_s in (("slow", 5 * BATCH_S), ("fast", BATCH_S)):
+                env = {"TIDEGATE_MODEL_SERVER_REHEARSE_BATCH_S": str(batch_s)}
+                env["TIDEGATE_MODEL_SERVER_LAME_DUCK_S"] = "0"
+                stack.enter_context(started(arguments(repository, router, name), tmp_path / f"{name}.log", env))
+            await ready_count(router, 2)
+            await router.driver.settled()
+            table, core = router.core.table, router.core
+            slow, fast = (
+                next(one.address for one in table.snapshot.backends if one.replica_id == name)
+                for name in ("slow", "fast")
+            )
+            stop = asyncio.Event()
+            load = asyncio.create_task(ask_steadily(router, stop))  # more than the fast one can do
+            await until(lambda: core.weights.of(core.targets[slow]) < 1)
+            stop.set()
+            await load
+            assert core.weights.of(core.targets[slow]) == pytest.approx(0.2, rel=0.3)
+            assert core.weights.of(core.targets[fast]) == 1
+            await router.driver.settled()
+            before = router.of_backend(slow).ended["succeeded"]
+            for number in range(8):  # one at a time: the fast one is always free
+                await ask(router, number)
+            assert router.of_backend(slow).ended["succeeded"] == before

@@ -9,6 +9,7 @@ from router.backends import BackendTable
 from router.eta import Arrivals
 from router.limits import BackendLimits, ClientLimits, EjectionSettings, RetrySettings, TimeLimits
 from router.settings import RouterSettings
+from router.weights import Report, Weights
 from tidegate.shared.settings import Table
 
 A, B = "10.0.0.1:1", "host-b:1"
@@ -19,6 +20,7 @@ class World:
     def __init__(self, **settings: object) -> None:
         self.table = BackendTable()
         self.arrivals = Arrivals()
+        self.weights = Weights()
         self.settings = RouterSettings(**settings)
         self.targets = {A: A, B: "10.0.0.2:1"}
         self.table.subscribe(lambda snapshot: self.arrivals.follow(snapshot, 0.0))
@@ -26,7 +28,13 @@ class World:
     def policy(self, now_s: float = 0.0) -> dataplane.Policy:
         snapshot = self.table.snapshot
         return policies.policy(
-            snapshot, self.targets, self.arrivals, self.settings, local_address="unix:/own", now_s=now_s
+            snapshot,
+            self.targets,
+            self.arrivals,
+            self.weights,
+            self.settings,
+            local_address="unix:/own",
+            now_s=now_s,
         )
 
     def backends(self) -> dict[str, dataplane.Backend]:
@@ -71,6 +79,16 @@ def test_a_replica_is_weighed_in_over_its_own_warm_up_within_bounds():
     world.table.register(B, "r2", "gpu", 100.0, warm_up_s=600.0)
     assert {address: one.slow_start_s for address, one in world.backends().items()} == {A: 12.0, "10.0.0.2:1": 30.0}
     assert World(slow_start_max_s=0.0).settings.slow_start_max_s == 0.0
+
+
+def test_a_slower_replica_weighs_less(world):
+    for address in (A, B):
+        world.table.add_static(address)
+        world.table.set_healthy(address, DIGITS)
+    slow, fast = Report(1, 0, {"digits": 20.0}), Report(1, 0, {"digits": 100.0})
+    world.weights.observe({world.targets[B]: slow, world.targets[A]: fast}, 0.0)
+    weights = {address: one.weight for address, one in world.backends().items()}
+    assert weights == {A: 1.0, world.targets[B]: pytest.approx(0.2)}
 
 
 def test_models_that_were_served_once_are_known_until_they_are_unloaded(world):
