@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import balance, router, serving
+from benchmarks import balance, forecast, router, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,9 @@ class Benchmark:
 
 BENCHMARKS = {
     "balance": Benchmark(balance.main, "replicas in trouble behind ours, HAProxy and Envoy: shares, p99, failures", 10),
+    "forecast": Benchmark(
+        forecast.main, "the forecaster: accuracy beside its peers, calls while it fits, ten thousand series", 15
+    ),
     "router": Benchmark(router.main, "what a proxy costs: ours, HAProxy, nginx and Envoy, one worker each", 5),
     "serving": Benchmark(serving.main, "what the router costs before one model server", 2, by_default=True),
 }

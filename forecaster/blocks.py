@@ -5,7 +5,7 @@ step lies within one block of the next coarser one, so that a roll-up never need
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +24,7 @@ Blocks = dict[int, FloatArray]
 """Blocks of one step length by their number, each of shape (SLOTS,), gaps NaN."""
 
 
+@lru_cache(maxsize=64)
 def tiers(step_s: float) -> tuple[float, ...]:
     """The source's own step, then every coarser one that it is rolled up to."""
     chain = [step_s]
@@ -77,6 +78,15 @@ def unpacked(kept: bytes) -> FloatArray:
     return np.frombuffer(kept, dtype="<f4").astype(np.float64)
 
 
+def put(table: FloatArray, first: int, slot: int, rates: FloatArray) -> None:
+    """Write rates from `slot` on over a table that starts at slot `first`; missing ones change nothing."""
+    begin, end = max(slot, first), min(slot + len(rates), first + len(table))
+    if begin < end:
+        part, into = rates[begin - slot : end - slot], table[begin - first : end - first]
+        known = np.isfinite(part)
+        into[known] = part[known]
+
+
 def known_ends(slot: int, rates: FloatArray) -> tuple[int, int] | None:
     """First and last slot that has a value; None where all are missing."""
     known: NDArray[np.int64] = np.flatnonzero(np.isfinite(rates))
@@ -89,13 +99,12 @@ def _put(blocks: Blocks, slot: int, rates: FloatArray, load: Callable[[int], Flo
         number, first = divmod(slot + done, SLOTS)
         part = rates[done : done + SLOTS - first]
         done += len(part)
-        known = np.isfinite(part)
-        if not known.any():
+        if not np.isfinite(part).any():
             continue  # a gap needs no block
         if number not in blocks:
             kept = load(number)
             blocks[number] = np.full(SLOTS, np.nan) if kept is None else kept
-        blocks[number][first : first + len(part)][known] = part[known]
+        put(blocks[number], 0, first, part)
 
 
 def _means(block: FloatArray, ratio: int) -> FloatArray:

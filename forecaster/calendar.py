@@ -94,6 +94,8 @@ UTC = Calendar()
 
 def extended(values: FloatArray, end_s: float, new: FloatArray, step_s: float, calendar: Calendar) -> FloatArray:
     """Values on the local grid, followed by new ones that came from `end_s` on, one a step (the input is kept)."""
+    if len(calendar.offsets) == 1:
+        return np.concatenate((values, new))
     offsets = calendar.offset_steps(end_s + step_s * np.arange(-1.0, len(new)), step_s)
     changes = np.flatnonzero(np.diff(offsets))
     pieces = np.split(new, changes)

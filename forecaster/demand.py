@@ -33,38 +33,35 @@ class DemandReader:
             check_step(step_s)
         span_s = min(span.last_s - span.first_s, LEARNED_S)
         step = step_s or self.step_s or choose_step_s(span_s, span.coarsest_step_s)
-        series = self.between(model, max(span.first_s, span.last_s - core.MAX_POINTS * step), now_s, step)
+        series = self.between(model, span, max(span.first_s, span.last_s - core.MAX_POINTS * step), now_s, step)
         if not np.isfinite(series.rate_rps).any():
             raise NoData(f"model {model!r}: its first step of {step:g} s is not over, or less than half observed")
         return series
 
-    def fresh(self, model: str, since_s: float, now_s: float, step_s: float) -> DemandSeries:
-        """What came in [since, now), at a fit's own step. Raises NoData when nothing has come for too long."""
+    def current(self, model: str, now_s: float) -> Span:
+        """What is known of a model. Raises SeriesNotFound, and NoData when nothing has come for too long."""
         span = self.history.span(model)
-        self._check_age(model, span, now_s)
-        return self.between(model, since_s, now_s, step_s)
-
-    def between(self, model: str, since_s: float, until_s: float, step_s: float) -> DemandSeries:
-        """Demand in [since, until), on the grid of the step's multiples; all missing where nothing was observed.
-
-        History that ends long ago is not stretched to `until_s`: what is missing there is its age, not a gap.
-        """
-        until_s = min(until_s, self.history.span(model).last_s + self.stale_s)
-        start_s = float(np.floor(since_s / step_s + 1e-9) * step_s)
-        length = max(0, int(np.floor((until_s - start_s) / step_s + 1e-9)))
-        rates = np.full(length, np.nan)
-        sources = self.history.read(model, start_s, step_s, until_s)
-        if sources and length:
-            total = total_demand(model, sources, step_s, start_s + length * step_s)
-            offset = round((total.start_s - start_s) / step_s)
-            first = max(offset, 0)
-            rates[first : offset + len(total.rate_rps)] = total.rate_rps[first - offset :]
-        return DemandSeries(model, start_s, step_s, rates)
-
-    def _check_age(self, model: str, span: Span, now_s: float) -> None:
         age_s = now_s - span.last_s
         if age_s > self.stale_s:
             raise NoData(
                 f"model {model!r}: its last demand was observed {age_s:.0f} s ago, over stale_s = "
                 f"{self.stale_s:g}; is the router followed, or the imported history too old?"
             )
+        return span
+
+    def between(self, model: str, span: Span, since_s: float, until_s: float, step_s: float) -> DemandSeries:
+        """Demand in [since, until), on the grid of the step's multiples; all missing where nothing was observed.
+
+        History that ends long ago is not stretched to `until_s`: what is missing there is its age, not a gap.
+        """
+        until_s = min(until_s, span.last_s + self.stale_s)
+        start_s = float(np.floor(since_s / step_s + 1e-9) * step_s)
+        length = max(0, int(np.floor((until_s - start_s) / step_s + 1e-9)))
+        rates = np.full(length, np.nan)
+        sources = self.history.read(span, start_s, step_s, until_s)
+        if sources and length:
+            total = total_demand(model, sources, step_s, start_s + length * step_s)
+            offset = round((total.start_s - start_s) / step_s)
+            first = max(offset, 0)
+            rates[first : offset + len(total.rate_rps)] = total.rate_rps[first - offset :]
+        return DemandSeries(model, start_s, step_s, rates)

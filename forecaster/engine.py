@@ -155,7 +155,7 @@ class Engine:
             if length_s > MAX_HORIZON_STEPS * step:
                 raise InvalidRequest(f"length_s is {length_s:g}: over {MAX_HORIZON_STEPS} steps of {step:g} s")
             until = min(until_s or now_s, now_s)
-            return reader.between(name, max(until - length_s, 0.0), until, step)
+            return reader.between(name, reader.history.span(name), max(until - length_s, 0.0), until, step)
 
         return await asyncio.to_thread(read)
 

@@ -24,21 +24,24 @@ FOLD_SOURCES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """What is known of one model: from, to (end of the last step with a value), and its coarsest source's step."""
+class Source:
+    """One observer of a model, and the first and last of its steps that have a value (None: none has)."""
 
-    first_s: float
-    last_s: float
-    coarsest_step_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
     id: int
     name: str
     step_s: float
     first_slot: int | None
     last_slot: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is known of one model: from, to (end of the last step with a value), its coarsest source's step, by whom."""
+
+    first_s: float
+    last_s: float
+    coarsest_step_s: float
+    sources: tuple[Source, ...]
 
 
 class History:
@@ -78,22 +81,23 @@ class History:
 
     def span(self, model: str) -> Span:
         """What is known of a model. Raises SeriesNotFound, also when only gaps were told of it."""
+        sources = self._sources(model)
         ends = [
             (one.first_slot * one.step_s, (one.last_slot + 1) * one.step_s, one.step_s)
-            for one in self._sources(model)
+            for one in sources
             if one.first_slot is not None and one.last_slot is not None
         ]
         if not ends:
             known = ", ".join(self.models()[:20]) or "none"
             raise SeriesNotFound(f"no demand of model {model!r} was ever observed; known models: {known}")
-        return Span(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends))
+        return Span(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends), sources)
 
-    def read(self, model: str, since_s: float, step_s: float, until_s: float = np.inf) -> list[SourceSeries]:
+    def read(self, span: Span, since_s: float, step_s: float, until_s: float = np.inf) -> list[SourceSeries]:
         """Each source's rates within [since, until), already averaged to `step_s` where the source is finer.
 
         A coarse step is there when at least half of it was observed. Sources with nothing there are left out.
         """
-        found = (self._read(one, since_s, until_s, step_s) for one in self._sources(model))
+        found = (self._read(one, since_s, until_s, step_s) for one in span.sources)
         return [one for one in found if one is not None]
 
     def fold(self) -> int:
@@ -121,9 +125,9 @@ class History:
                 for one in self._sources(model):
                     _prune(connection, one, now_s, keep_s)
 
-    def _sources(self, model: str) -> list[_Source]:
+    def _sources(self, model: str) -> tuple[Source, ...]:
         query = "SELECT id, name, step_s, first_slot, last_slot FROM source WHERE model = ? ORDER BY id"
-        return [_Source(*row) for row in self._database.connection().execute(query, (model,))]
+        return tuple(Source(*row) for row in self._database.connection().execute(query, (model,)))
 
     def _fold(self, connection: sqlite3.Connection, source: int) -> None:
         step_s = connection.execute("SELECT step_s FROM source WHERE id = ?", (source,)).fetchone()[0]
@@ -146,11 +150,9 @@ class History:
             row = connection.execute(query, (source, tier_s, number)).fetchone()
             return None if row is None else blocks.unpacked(row[0])
 
-        query = "SELECT slot, rates FROM journal WHERE source_id = ? ORDER BY seq"
-        rows = [(slot, blocks.unpacked(rates)) for slot, rates in connection.execute(query, (source,)).fetchall()]
-        return blocks.fold(rows, chain, load)
+        return blocks.fold(_journal(connection, source), chain, load)
 
-    def _read(self, source: _Source, since_s: float, until_s: float, step_s: float) -> SourceSeries | None:
+    def _read(self, source: Source, since_s: float, until_s: float, step_s: float) -> SourceSeries | None:
         if source.first_slot is None or source.last_slot is None:
             return None
         tier_s = blocks.tier_for(source.step_s, step_s)
@@ -173,25 +175,35 @@ class History:
             tier_s = step_s
         return SourceSeries(source.name, start_s, tier_s, rates)
 
-    def _assembled(self, source: _Source, tier_s: float, first: int, last: int) -> FloatArray:
+    def _assembled(self, source: Source, tier_s: float, first: int, last: int) -> FloatArray:
         """Rates of slots first..last at one step: the blocks, and over them those that the journal changes."""
         connection = self._database.connection()
         query = "SELECT number, rates FROM block WHERE source_id = ? AND step_s = ? AND number BETWEEN ? AND ?"
         span = (first // SLOTS, last // SLOTS)
+        chain = blocks.tiers(source.step_s)
+        chain = chain[: chain.index(tier_s) + 1]
+        table = np.full((span[1] - span[0] + 1) * SLOTS, np.nan)
         # One snapshot for both questions: a fold in between would otherwise hide the journal's values.
         connection.execute("BEGIN DEFERRED")
         try:
-            chain = blocks.tiers(source.step_s)
-            changed = self._folded(connection, source.id, chain[: chain.index(tier_s) + 1])[tier_s]
-            kept = connection.execute(query, (source.id, tier_s, *span)).fetchall()
+            for number, kept in connection.execute(query, (source.id, tier_s, *span)):
+                blocks.put(table, span[0] * SLOTS, number * SLOTS, blocks.unpacked(kept))
+            if len(chain) == 1:
+                for slot, rates in _journal(connection, source.id):
+                    blocks.put(table, span[0] * SLOTS, slot, rates)
+            else:
+                for number, block in self._folded(connection, source.id, chain)[tier_s].items():
+                    blocks.put(table, span[0] * SLOTS, number * SLOTS, block)
         finally:
             connection.rollback()
-        table = np.full((span[1] - span[0] + 1) * SLOTS, np.nan)
-        for number, block in [(number, blocks.unpacked(rates)) for number, rates in kept] + list(changed.items()):
-            if span[0] <= number <= span[1]:
-                table[(number - span[0]) * SLOTS : (number - span[0] + 1) * SLOTS] = block
         result: FloatArray = table[first - span[0] * SLOTS : last + 1 - span[0] * SLOTS]
         return result
+
+
+def _journal(connection: sqlite3.Connection, source: int) -> list[tuple[int, FloatArray]]:
+    """What a source told since the last fold: (first slot, rates), in the order it was told."""
+    query = "SELECT slot, rates FROM journal WHERE source_id = ? ORDER BY seq"
+    return [(slot, blocks.unpacked(rates)) for slot, rates in connection.execute(query, (source,)).fetchall()]
 
 
 def _source_id(connection: sqlite3.Connection, one: Observation) -> int:
@@ -203,7 +215,7 @@ def _source_id(connection: sqlite3.Connection, one: Observation) -> int:
     return int(found[0])
 
 
-def _prune(connection: sqlite3.Connection, source: _Source, now_s: float, keep_s: Sequence[float]) -> None:
+def _prune(connection: sqlite3.Connection, source: Source, now_s: float, keep_s: Sequence[float]) -> None:
     chain = blocks.tiers(source.step_s)
     for tier_s in chain:
         longest = tier_s == chain[-1]

@@ -98,6 +98,8 @@ def total_demand(model: str, sources: Sequence[SourceSeries], step_s: float, unt
     """
     start_s = np.floor(min(source.start_s for source in sources) / step_s + 1e-9) * step_s
     length = max(0, int(np.floor((until_s - start_s) / step_s + 1e-9)))
+    if len(sources) == 1:
+        return DemandSeries(model, float(start_s), step_s, _placed(sources[0], start_s, step_s, length))
     live = [_placed(source, start_s, step_s, length) for source in sources if source.source != IMPORTED]
     brought = [_placed(source, start_s, step_s, length) for source in sources if source.source == IMPORTED]
     total = _sum_of_active(live, step_s, length)

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecaster.model import FittedModel, refit_after_s
 from forecaster.series import SILENCE_S
-from tidegate.shared.values import DemandSeries, Skill
+from tidegate.shared.values import DemandSeries, FloatArray, Skill
 
 SETTLED_S = 4 * SILENCE_S
 """What is older than this is taken in for good; what is younger may still be corrected, and is read again."""
@@ -54,23 +54,37 @@ class Series:
             return None
         return self.fresh
 
-    def advance(self, recent: DemandSeries, now_s: float) -> FittedModel:
-        """Filter forward over what came since the settled end (`recent` starts there). Hold `lock`."""
+    def settles(self, now_s: float) -> bool:
+        """Whether a step has become so old that it can be taken in for good."""
+        settled = self.settled
+        return settled is not None and now_s - SETTLED_S >= settled.end_s + settled.step_s
+
+    def settle(self, recent: DemandSeries, now_s: float) -> FloatArray:
+        """Take in for good what came since the settled end (`recent` starts there) and is old; returns the young rest.
+
+        Hold `lock`.
+        """
         settled = self.settled
         assert settled is not None
-        steps = round((settled.end_s - recent.start_s) / settled.step_s)
-        rates = recent.rate_rps[steps:]
-        old = min(len(rates), int((now_s - SETTLED_S - settled.end_s) / settled.step_s))
-        if old > 0:
-            settled = self.settled = settled.update(rates[:old])
-            rates = rates[old:]
+        rates = recent.rate_rps[round((settled.end_s - recent.start_s) / settled.step_s) :]
+        old = max(0, min(len(rates), int((now_s - SETTLED_S - settled.end_s) / settled.step_s)))
+        if old:
+            self.settled = settled.update(rates[:old])
+        return rates[old:]
+
+    def advance(self, recent: DemandSeries, now_s: float) -> FittedModel:
+        """The model filtered forward over all that came since the settled end. Hold `lock`."""
+        young = self.settle(recent, now_s)
+        settled = self.settled
+        assert settled is not None
         self.changed = False
-        self.fresh = settled.update(rates) if len(rates) else settled
+        self.fresh = settled.update(young) if len(young) else settled
         return self.fresh
 
     def told(self, start_s: float) -> None:
         """Something was observed from `start_s` on: before the settled end it is the past itself that has changed."""
-        self.changed = True
+        if self.fresh is not None and start_s < self.fresh.end_s - 1e-6:
+            self.changed = True  # of a step that is over; what is in the open one is read when that is
         if self.settled is not None and start_s < self.settled.end_s - 1e-6:
             self.stale = True
 
@@ -81,10 +95,6 @@ class Series:
             settled = self.settled
             if settled is not None and furthest_s > settled.calibration.horizon * settled.step_s:
                 self.stale = True
-
-    def outlived(self, last_known_s: float, stale_s: float) -> bool:
-        """Whether demand came again after so long a silence that this fit says nothing about it."""
-        return self.settled is not None and last_known_s - self.settled.end_s > stale_s
 
     def fitted_at(self, now_s: float, refit_s: float | None) -> None:
         """A fit has ended, or has failed, at `now_s`: say when the next is due."""

@@ -5,6 +5,7 @@ two of them from filtering the same model at once.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from forecaster.saved_fits import SavedFits
 from forecaster.serving import Series, SeriesInfo, info
 from forecaster.settings import ForecasterSettings
 from tidegate.shared.errors import InvalidRequest, NoData, NotFound
+from tidegate.shared.values import DemandSeries
 
 GRACE_S = 60.0
 """Time after a start in which a kept fit is loaded before the series counts as unfitted."""
@@ -64,25 +66,18 @@ class Shelf:
 
         A model that fails is counted and dropped, to be fitted anew: it never passes for a sound one.
         """
-        try:
-            return ask(self._fresh(series, now_s))
-        except (InvalidRequest, NoData, NotFound):
-            raise
-        except Exception as error:
-            self._metrics.failures.labels(series.model, "forecast").inc()
-            series.fail(f"{type(error).__name__}: {error}")
-            raise
+        return self._guarded(series, lambda: ask(self._fresh(series, now_s)))
 
     def update(self, names: Sequence[str], now_s: float) -> None:
-        """Bring these series up to date."""
+        """Have these series take in for good what is old enough, whether anyone asks or not."""
         for name in names:
             series = self.series[name]
             if series.settled is None:
                 self.load(series)
-            if series.settled is None:
+            if not series.settles(now_s):
                 continue
             try:
-                self.answer(series, now_s, lambda _: None)
+                self._guarded(series, partial(self._settle, series, now_s))
             except (NoData, NotFound):
                 continue  # said to whoever asks
             except Exception as error:
@@ -134,16 +129,31 @@ class Shelf:
             return None
         return info(series, demand, span.first_s, span.last_s)
 
+    def _guarded(self, series: Series, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except (InvalidRequest, NoData, NotFound):
+            raise
+        except Exception as error:
+            self._metrics.failures.labels(series.model, "forecast").inc()
+            series.fail(f"{type(error).__name__}: {error}")
+            raise
+
+    def _settle(self, series: Series, now_s: float) -> None:
+        with series.lock:
+            series.settle(self._recent(series, now_s), now_s)
+
     def _fresh(self, series: Series, now_s: float) -> FittedModel:
         with series.lock:
-            current = series.current(now_s)
-            if current is not None:
-                return current
-            settled = series.settled
-            if settled is None:
-                raise NoData(f"model {series.model!r}: its last fit failed ({series.failure}); it is being fitted anew")
-            recent = self.reader.fresh(series.model, settled.end_s, now_s, settled.step_s)
-            if series.outlived(self._history.span(series.model).last_s, self._settings.stale_s):
-                series.fail("demand came again after a long silence")
-                raise NoData(f"model {series.model!r}: demand came again after a long silence; it is being fitted anew")
-            return series.advance(recent, now_s)
+            return series.current(now_s) or series.advance(self._recent(series, now_s), now_s)
+
+    def _recent(self, series: Series, now_s: float) -> DemandSeries:
+        """What came since the model's settled end."""
+        settled = series.settled
+        if settled is None:
+            raise NoData(f"model {series.model!r}: its last fit failed ({series.failure}); it is being fitted anew")
+        span = self.reader.current(series.model, now_s)
+        if span.last_s - settled.end_s > self._settings.stale_s:
+            series.fail("demand came again after a long silence")
+            raise NoData(f"model {series.model!r}: demand came again after a long silence; it is being fitted anew")
+        return self.reader.between(series.model, span, settled.end_s, now_s, settled.step_s)

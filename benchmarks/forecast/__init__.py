@@ -1,0 +1,31 @@
+"""The forecaster: how well it forecasts beside its peers, and what it costs.
+
+`python -m benchmarks forecast [--only SECTION …]` prints each section's table and records it by itself.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.forecast import scale, serving
+from benchmarks.recording import record_section
+
+SECTIONS = {
+    "serving": serving,
+    "scale": scale,
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the sections, print their tables and record them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks forecast", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections (all)")
+    console = Console()
+    for name in parser.parse_args(arguments).only:
+        with tempfile.TemporaryDirectory() as folder:
+            result = SECTIONS[name].measure(Path(folder))
+        console.print(SECTIONS[name].table(result))
+        console.print(f"recorded in {record_section('forecast', name, result)}")

@@ -1,0 +1,136 @@
+"""Answers while fits run: an open loop of Forecast calls on a forecaster that refits all the time, and its restart.
+
+Each call asks what a scaler asks: half an hour ahead, the maximum over ten minutes, 200 sample paths. Latency counts
+from when the call was meant to be sent, so that a stall is seen by every call it holds up.
+"""
+
+import asyncio
+import multiprocessing
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from benchmarks.forecast.histories import name, rates, written
+from protos import forecast_pb2 as pb
+from protos.forecast_pb2_grpc import ForecasterStub
+from tests.support.processes import blocking_channel, free_address, started, wait_until_serving
+from tidegate.shared.grpc_server import channel
+
+SERIES = 40
+RATE_RPS = 40.0
+LENGTH_S = 25.0
+HORIZON_S = 1800.0
+WINDOW_S = 600.0
+PATHS = 200
+NEVER_S = 1e6
+
+
+def measure(folder: Path) -> dict[str, object]:
+    quiet = _round(folder, "quiet", refit_s=NEVER_S)
+    busy = _round(folder, "busy", refit_s=0.5)
+    return {"series": SERIES, "offered_rps": RATE_RPS, "quiet": quiet, "refitting": busy, "restart": _restart(folder)}
+
+
+def table(result: dict[str, object]) -> Table:
+    shown = Table(
+        "Forecast calls", "p50", "p99", "max", "fits meanwhile", title=f"{SERIES} series, {RATE_RPS:g} calls/s"
+    )
+    for label in ("quiet", "refitting"):
+        one = result[label]
+        assert isinstance(one, dict)
+        times = (f"{1000 * one[key]:.2f} ms" for key in ("p50_s", "p99_s", "max_s"))
+        shown.add_row(label, *times, str(one["fits"]))
+    restart = result["restart"]
+    assert isinstance(restart, dict)
+    shown.add_section()
+    shown.add_row("first answer after kill -9", f"{restart['first_answer_s']:.2f} s", "", "", "")
+    return shown
+
+
+def _round(folder: Path, label: str, refit_s: float) -> dict[str, object]:
+    address, history = free_address(), folder / f"{label}.sqlite"
+    written(history, SERIES, time.time())
+    with started(_flags(address, history), folder / f"{label}.log", _env(refit_s)) as process:
+        wait_until_serving(address, process, folder / f"{label}.log")
+        with blocking_channel(address) as connection:
+            stub = ForecasterStub(connection)
+            for number in range(SERIES):
+                stub.Forecast(_question(number), timeout=120)
+            fitted = _fits(stub)
+            with multiprocessing.get_context("spawn").Pool(1) as load:
+                latencies = np.array(load.apply(_load, (address,)))
+            fits = _fits(stub, fitted)
+    p50, p99 = np.quantile(latencies, (0.5, 0.99))
+    return {"p50_s": p50, "p99_s": p99, "max_s": latencies.max(), "calls": len(latencies), "fits": fits}
+
+
+def _restart(folder: Path) -> dict[str, object]:
+    """Seconds from the start of the process that comes after a killed one to its first answer."""
+    address, history, log = free_address(), folder / "quiet.sqlite", folder / "restart.log"
+    with started(_flags(address, history), log, _env(NEVER_S)) as process:
+        wait_until_serving(address, process, log)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    began = time.perf_counter()
+    with started(_flags(address, history), log, _env(NEVER_S)), blocking_channel(address) as connection:
+        ForecasterStub(connection).Forecast(_question(0), timeout=60, wait_for_ready=True)
+        return {"first_answer_s": time.perf_counter() - began}
+
+
+def _load(address: str) -> list[float]:
+    return asyncio.run(_open_loop(address))
+
+
+async def _open_loop(address: str) -> list[float]:
+    async with channel(address) as connection:
+        stub = ForecasterStub(connection)
+
+        async def call(number: int, meant_s: float) -> float:
+            await asyncio.sleep(meant_s - time.perf_counter())
+            await stub.Forecast(_question(number % SERIES), timeout=60)
+            return time.perf_counter() - meant_s
+
+        async def observe() -> None:
+            """What a router tells: every series gets a value, so that every answer has something new to take in."""
+            while True:
+                now_s = time.time() // 60.0 * 60.0 - 60.0
+                told = (
+                    pb.ObserveRequest(
+                        model=name(number),
+                        source="router",
+                        start_s=now_s,
+                        step_s=60.0,
+                        rate_rps=rates(number, now_s, 1),
+                    )
+                    for number in range(SERIES)
+                )
+                await stub.Observe(told)
+                await asyncio.sleep(1.0)
+
+        observing = asyncio.create_task(observe())
+        begin = time.perf_counter() + 0.5
+        calls = [call(number, begin + number / RATE_RPS) for number in range(int(RATE_RPS * LENGTH_S))]
+        latencies = await asyncio.gather(*calls)
+        observing.cancel()
+        return latencies[int(RATE_RPS) :]  # the first second warms the connection
+
+
+def _fits(stub: ForecasterStub, before: dict[str, float] | None = None) -> object:
+    """When each series was fitted; or, with an earlier answer, how many fits there were since at least."""
+    found = {one.model: one.fitted_at_s for one in stub.ListSeries(pb.ListSeriesRequest(), timeout=60).series}
+    return found if before is None else sum(found[model] > at_s for model, at_s in before.items())
+
+
+def _question(number: int) -> pb.ForecastRequest:
+    return pb.ForecastRequest(model=name(number), horizon_s=HORIZON_S, window_s=WINDOW_S, paths=PATHS)
+
+
+def _flags(address: str, history: Path) -> list[str]:
+    return ["forecaster", "--listen", address, "--history", str(history)]
+
+
+def _env(refit_s: float) -> dict[str, str]:
+    return {"TIDEGATE_FORECASTER_REFIT_S": str(refit_s), "TIDEGATE_FORECASTER_SLOW_CPU_SHARE": "0"}
