@@ -45,16 +45,15 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
   for (size_t i = 0; i < request_.size(); ++i) {
     const std::string_view name = request_.name(i);
     // All clients share this connection's header table. What one of them chooses stays out of it (RFC 7541 §7.1): it would
-    // push others' out, could be guessed at, and gRPC's C core remembers with a name that a value was malformed.
-    uint8_t flags = NGHTTP2_NV_FLAG_NONE;
+    // push others' out, and could be guessed at. docs/decisions/0065 has a harder reason.
+    bool own = false;
     switch (kind_of(name)) {
       case HeaderKind::pass:
-        flags = NGHTTP2_NV_FLAG_NO_INDEX;
+        own = true;
         break;
-      case HeaderKind::encoding:
       case HeaderKind::model:
       case HeaderKind::attempts:
-        flags = NGHTTP2_NV_FLAG_NO_INDEX;
+        own = true;
         if (request_.find(name).data() != request_.value(i).data()) continue;
         break;
       case HeaderKind::common:
@@ -70,8 +69,7 @@ bool Exchange::attempt(Upstream& upstream, bool leased) {
       default:  // these occur once; a second one is dropped
         if (request_.find(name).data() != request_.value(i).data()) continue;
     }
-    views.push_back(passed(request_, i));
-    views.back().flags |= flags;
+    views.push_back(own ? request_.pass_unindexed(i) : passed(request_, i));
   }
   if (deadline_ != kNever && !fresh) {
     const size_t size = format_timeout(std::max<Nanos>(deadline_ - now, 0), timeout_);

@@ -121,6 +121,8 @@ void Exchange::watch() {
       next = std::min(next, response_body_.unread() > 0 ? taken_at_ + seconds(times.stall_s)
                                                         : progress_at_ + seconds(times.stream_idle_s));
   }
+  // What else it waits for may begin before it looks again.
+  next = std::min(next, worker_.loop().now() + seconds(std::min(times.stall_s, times.stream_idle_s)));
   worker_.loop().arm(timer_, next);
 }
 

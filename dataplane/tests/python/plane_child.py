@@ -52,6 +52,7 @@ def main() -> None:
                 dp.Route(path=INFERENCE + "Refused", kind=dp.RouteKind.REFUSED),
             ],
             models=[dp.Model(name=name) for name in wanted["models"]],
+            **wanted["policy"],
             times=dp.Times(**wanted["times"]),
             hold=dp.Hold(**wanted["hold"]),
             retry=dp.Retry(**wanted["retry"]),

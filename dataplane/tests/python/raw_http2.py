@@ -14,6 +14,7 @@ from hyperframe.frame import (
     HeadersFrame,
     RstStreamFrame,
     SettingsFrame,
+    WindowUpdateFrame,
 )
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -148,6 +149,7 @@ class Peer:
         self.answers: dict[int, Answer] = {}
         self.kinds: list[int] = []  # of the frames received
         self.settings: dict[int, int] = {}
+        self.credit = 65_535  # bytes of DATA that the connection may still be sent
         self.goaway: int | None = None
         self.debug = b""
         self.last_stream = -1
@@ -236,6 +238,8 @@ class Peer:
         self.kinds.append(got.type if got.type is not None else -1)
         if isinstance(got, GoAwayFrame):
             self.goaway, self.debug, self.last_stream = got.error_code, got.additional_data, got.last_stream_id
+        if isinstance(got, WindowUpdateFrame) and got.stream_id == 0:
+            self.credit += got.window_increment
         if isinstance(got, SettingsFrame):
             self.settings.update(got.settings)
         if got.stream_id == 0:

@@ -60,7 +60,7 @@ class Child:
 def data_plane(*backends: tuple[str, list[str]] | str, **wanted: Any) -> Iterator[Child]:
     """A data plane before these backends; it must come to its end without a crash."""
     named = [(one, ["m"]) if isinstance(one, str) else one for one in backends]
-    parts = ["limits", "upstream_limits", "times", "hold", "retry", "options"]
+    parts = ["limits", "upstream_limits", "times", "hold", "retry", "policy", "options"]
     usual = {"threads": 1, "models": [], **{part: {} for part in parts}}
     process = subprocess.Popen(
         [sys.executable, str(CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)

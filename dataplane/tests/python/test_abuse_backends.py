@@ -5,6 +5,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -25,6 +26,7 @@ from raw_http2 import (
     PRIORITY,
     PROTOCOL_ERROR,
     PUSH_PROMISE,
+    REQUEST,
     Peer,
     block,
     encoded,
@@ -41,9 +43,9 @@ HEAD = encoded((":status", "200"), ("content-type", "application/grpc"))
 
 
 class Evil:
-    """Answers each request by what `script` makes of its stream's number. One connection at a time is enough."""
+    """Answers each request by what `script` makes of its stream's number; None: closes the connection."""
 
-    def __init__(self, hello: bytes, script: Callable[[int], bytes]) -> None:
+    def __init__(self, hello: bytes, script: Callable[[int], bytes | None]) -> None:
         self.hello, self.script = hello, script
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.address = "127.0.0.1:" + str(self.listener.getsockname()[1])
@@ -61,7 +63,10 @@ class Evil:
             with connection, Peer.accepted(connection, self.hello) as peer, contextlib.suppress(AssertionError):
                 for count in itertools.count(1):
                     peer.until(lambda peer=peer, count=count: len(peer.answers) >= count, timeout_s=5)
-                    peer.send(self.script(list(peer.answers)[count - 1]))
+                    answer = self.script(list(peer.answers)[count - 1])
+                    if answer is None:
+                        break
+                    peer.send(answer)
             self.goaways.append(peer.goaway)
 
     @contextlib.contextmanager
@@ -76,12 +81,12 @@ class Evil:
 
 
 @contextlib.contextmanager
-def beside(backend: str, script: Callable[[int], bytes], hello: bytes = settings()):
+def beside(backend: str, script: Callable[[int], bytes | None], hello: bytes = settings(), **wanted: Any):
     """A data plane before the evil backend (model "evil") and an honest one (model "m"), with honest traffic."""
-    limits, retry = {"handshake_s": 0.5}, {"pause_s": 0.05}
+    usual = {"upstream_limits": {"handshake_s": 0.5}, "retry": {"pause_s": 0.05}}
     with (
         Evil(hello, script).running() as evil,
-        data_plane((evil.address, ["evil"]), (backend, ["m"]), upstream_limits=limits, retry=retry) as child,
+        data_plane((evil.address, ["evil"]), (backend, ["m"]), **{**usual, **wanted}) as child,
         honest_traffic(child.address),
     ):
         yield evil, child
@@ -208,3 +213,50 @@ def test_a_backend_that_speaks_no_http2(backend, hello):
         kinds = {kind for kind, address, _ in child.counts()["events"] if address == evil.address}
         assert "connect_failed" in kinds
         assert "connected" not in kinds
+
+
+def test_a_request_sees_only_so_many_connections_break_under_it(backend):
+    with beside(backend, lambda stream: None, retry={"pause_s": 0.05, "max_lost": 2}) as (evil, child):
+        assert ask_evil(child.address, timeout_s=10).code() is grpc.StatusCode.UNAVAILABLE
+        assert evil.accepted == 2
+
+
+@pytest.mark.parametrize(("buffer_bytes", "attempts"), [(1 << 20, 3), (1000, 1)], ids=["kept", "too large"])
+def test_only_what_was_kept_is_sent_again(backend, buffer_bytes, attempts):
+    retry = {"pause_s": 0.05, "max_lost": 3, "buffer_bytes": buffer_bytes}
+    with beside(backend, lambda stream: None, retry=retry) as (evil, child):
+        padded = FOR_EVIL + b"\x3a\x88\x27" + bytes(5000)
+        with grpc.insecure_channel(child.address) as channel, pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(INFER)(padded, timeout=10)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert evil.accepted == attempts
+
+
+def test_connections_to_a_backend_are_bounded(backend):
+    """A backend that takes one stream at a time: the others wait for it."""
+    trailers = encoded(("grpc-status", "0"))
+    with (
+        beside(
+            backend,
+            lambda stream: (
+                headers(stream, HEAD) + frame(DATA, 0, stream, message()) + headers(stream, trailers, end=True)
+            ),
+            hello=settings((3, 1)),
+            policy={"connections_per_backend": 1},
+        ) as (evil, child),
+        grpc.insecure_channel(child.address) as channel,
+    ):
+        calls = [channel.unary_unary(INFER).future(FOR_EVIL, timeout=20) for _ in range(50)]
+        assert [call.result() for call in calls] == [REQUEST] * 50
+        assert evil.accepted == 1
+
+
+def test_names_that_clients_invent_are_counted_one_by_one_only_so_far(backend):
+    with data_plane(backend, policy={"max_models": 3}) as child, Peer(child.address) as peer:
+        for stream in range(1, 41, 2):
+            name = f"invented-{stream:03}".encode()
+            answer = peer.call(stream, message(b"\x0a" + bytes([len(name)]) + name))
+            assert answer.status == "5"
+        ended = child.counts()["ended"]
+        assert len(ended) <= 3 + len(["m", "(other)"])
+        assert ended["(other)"]["refused"] == 20 - 3

@@ -146,6 +146,17 @@ def asked_then_reset(first: int) -> bytes:
     return earlier + asked(first)
 
 
+@pytest.mark.parametrize("control", [frame(PING, payload=bytes(8)), settings()], ids=["PING", "SETTINGS"])
+def test_answers_to_control_frames_that_nobody_reads_are_bounded(backend, control):
+    loose = {"pings_per_s": 1 << 31, "settings_per_s": 1 << 31, "ping_strikes": 1 << 31}
+    with data_plane(backend, limits=loose) as child:
+        before = child.rss_bytes()
+        with honest_traffic(child.address), Peer(child.address, receive_buffer_bytes=4096) as peer:
+            while peer.send(control * 50_000, deaf=True):
+                assert child.rss_bytes() - before < 32 * MIB
+            assert peer.closed
+
+
 @pytest.mark.parametrize("attack", [refused_for_ever, asked_then_reset], ids=["refused", "answered, then reset"])
 def test_answers_that_nobody_reads_are_bounded(backend, attack):
     # The limits of rate are out of the way: what is left is that nothing is read.

@@ -1,5 +1,6 @@
 """Clients that take their time, or want more room than anybody needs: each waits in bounded memory, not for ever."""
 
+import contextlib
 import resource
 import socket
 import time
@@ -28,6 +29,7 @@ from raw_http2 import (
     integer,
     message,
     request,
+    reset,
     settings,
     window_update,
 )
@@ -153,6 +155,42 @@ def test_a_client_that_reads_nothing_from_its_socket_is_lost(hasty):
         hasty.until(lambda counts: counts["clients"] == 2)
         hasty.until(lambda counts: counts["clients"] == 1 and counts["outstanding"] <= 1)
     assert hasty.rss_bytes() - before < 64 * MIB  # 60 windows of 256 KiB, twice
+
+
+def test_a_stream_without_a_byte_either_way_is_ended(backend):
+    with data_plane(backend, times={"stream_idle_s": 0.4}) as child, Peer(child.address) as peer:
+        peer.send(frame(HEADERS, END_HEADERS, 1, block(path=STREAM_INFER)) + frame(DATA, 0, 1, message()))
+        assert peer.answer(1).status == "14"
+        assert "stream_idle_s" in peer.answers[1].words
+        assert peer.call(3).status == "0"
+
+
+def test_a_connection_whose_requests_wait_gets_no_more_credit_than_its_share():
+    """Requests of 64 KB wait for a replica; each stream would take 256 KiB, the connection 160 KB in all."""
+    limits = {"connection_window_bytes": 80_000, "connection_buffer_bytes": 80_000}
+    part = frame(DATA, 0, 1, bytes(16_000))
+    with data_plane(models=["m"], limits=limits) as child, Peer(child.address) as peer:
+        peer.until(lambda: SETTINGS in peer.kinds and peer.credit >= 80_000)
+        sent = 0
+        for stream in range(1, 13, 2):
+            head = frame(HEADERS, END_HEADERS, stream, block())
+            first = frame(DATA, 0, stream, message(length=1 << 20))
+            peer.send(head + first)
+            peer.credit -= len(message())
+            for _ in range(4):
+                with contextlib.suppress(AssertionError):  # it may come, or not
+                    peer.until(lambda: peer.credit >= 16_000, timeout_s=0.2)
+                if peer.credit < 16_000:
+                    break
+                peer.send(part[:5] + stream.to_bytes(4, "big") + part[9:])
+                peer.credit -= 16_000
+                sent += 16_000
+                child.until(lambda counts, sent=sent: counts["bytes_in_flight"] >= sent)
+        assert 80_000 < sent <= 160_000
+        assert peer.credit < 16_000
+        for stream in range(1, 13, 2):
+            peer.send(reset(stream))
+        peer.until(lambda: peer.credit > 60_000)
 
 
 HUGE = {
