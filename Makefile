@@ -16,6 +16,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 NATIVE_SOURCES := dataplane/CMakeLists.txt $(wildcard dataplane/bindings/* dataplane/engine/* dataplane/grpc/* dataplane/proxy/*)
 NATIVE_NEEDS = sh dataplane/needs.sh g++ cmake pkg-config libnghttp2-dev zlib1g-dev
+# $(PYTHON)'s, not the venv's: make expands a recipe before its first line has made that.
+PYTHON_HEADERS = $(shell $(PYTHON) -c 'import pathlib, sysconfig; \
+	print("" if pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() else "python3-dev")')
 MAKEFLAGS += --no-print-directory
 
 .PHONY: setup proto check check-native fuzz test test-kubernetes client-needs bench demo clean
@@ -49,8 +52,6 @@ check: setup
 		|| { echo "protos/$$(basename "$$file") is not what its .proto makes: run 'make proto'" >&2; exit 1; }; done
 
 # The extension's own build folder gets the C++ tests too; the sanitizers need builds of their own.
-PYTHON_HEADERS = $(shell $(BIN)/python -c 'import pathlib, sysconfig; \
-	print("" if pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() else "python3-dev")')
 NATIVE_TESTS = cmake -S dataplane -B build/$(1) $(2) >/dev/null && cmake --build build/$(1) -j2 \
 	&& ctest --test-dir build/$(1) --output-on-failure
 SANITIZED = -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG='-O1 -g' -DTIDEGATE_SANITIZE
