@@ -8,7 +8,7 @@ writes (observations, fits, events); the others read what it wrote, and answer a
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,14 +86,16 @@ class Engine:
         now_s = self._clock()
 
         def ask(model: FittedModel) -> Forecast:
-            return model.forecast(
-                question.horizon_s,
-                quantiles=question.quantiles or QUANTILES,
-                window_s=question.window_s,
-                paths=question.paths,
-                step_s=question.step_s,
-                issued_at_s=now_s,
-            )
+            answers = series.answers(model)
+            if question not in answers:
+                answers[question] = model.forecast(
+                    question.horizon_s,
+                    quantiles=question.quantiles or QUANTILES,
+                    window_s=question.window_s,
+                    paths=question.paths,
+                    step_s=question.step_s,
+                )
+            return replace(answers[question], issued_at_s=now_s)
 
         forecast = await asyncio.to_thread(self.shelf.answer, series, now_s, ask)
         furthest_s = max(question.horizon_s, question.window_s)

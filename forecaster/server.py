@@ -19,6 +19,7 @@ from forecaster.metrics import Metrics
 from forecaster.refits import Workers
 from forecaster.servicer import ForecasterServicer
 from forecaster.settings import ForecasterSettings
+from forecaster.threads import use_one_thread
 from forecaster.upkeep import Upkeep
 from forecaster.workers import new_workers
 from protos import forecast_pb2, forecast_pb2_grpc
@@ -36,6 +37,7 @@ _log = structlog.get_logger(__name__)
 async def serve(settings: ForecasterSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises InvalidSetting."""
     sys.setswitchinterval(SWITCH_S)
+    use_one_thread()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     database = Database(settings.history)

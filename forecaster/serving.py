@@ -2,19 +2,24 @@
 
 import asyncio
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from forecaster.model import FittedModel, refit_after_s
 from forecaster.series import SILENCE_S
-from tidegate.shared.values import DemandSeries, FloatArray, Skill
+from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Skill
 
 SETTLED_S = 4 * SILENCE_S
 """What is older than this is taken in for good; what is younger may still be corrected, and is read again."""
 
 FIRST_FIT_AGAIN_S = 5.0
 """A series without any fit is tried again after this."""
+
+
+MOST_ANSWERS = 16
+"""Answers kept of one state."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,8 @@ class Series:
     horizon_s: float = 0.0
     fitting: asyncio.Lock = field(default_factory=asyncio.Lock)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _answers: dict[Hashable, Forecast] = field(default_factory=dict)
+    _answered_by: FittedModel | None = None
 
     def serve(self, fitted: FittedModel, saved_at_s: float) -> None:
         """Take a new fit, kept in the file at that time."""
@@ -53,6 +60,12 @@ class Series:
         if self.changed or self.fresh is None or now_s >= self.fresh.end_s + self.fresh.step_s:
             return None
         return self.fresh
+
+    def answers(self, model: FittedModel) -> dict[Hashable, Forecast]:
+        """What this very state of the model has answered already, by question: scalers ask the same again and again."""
+        if self._answered_by is not model or len(self._answers) >= MOST_ANSWERS:
+            self._answered_by, self._answers = model, {}
+        return self._answers
 
     def settles(self, now_s: float) -> bool:
         """Whether a step has become so old that it can be taken in for good."""

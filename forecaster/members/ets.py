@@ -10,7 +10,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from forecaster.members import profile
 from forecaster.smoothing import fill_gaps
@@ -42,6 +41,8 @@ class ExponentialSmoothing:
 
     def _filter(self, deviation: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Level and trend after each step, shape (n,) each; a gap passes as if forecast rightly at its edges' line."""
+        from scipy.signal import lfilter  # half a second to import, and wanted by this slow member alone
+
         # Level and trend are linear filters of the input: with D = 1 - z^-1 terms worked out from
         # l_t = l + phi b + alpha e, b_t = phi b + beta e, e = y - l - phi b (FPP3, section 8.4).
         filled = fill_gaps(np.where(np.isfinite(deviation), deviation, np.nan))

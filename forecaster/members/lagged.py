@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import lfilter
 
 from forecaster.members.carry import LAST, half_lives_for
-from forecaster.smoothing import ewma_at, robust_scale
+from forecaster.smoothing import decayed_sum, ewma_at, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 7
@@ -154,6 +153,6 @@ def _cycle_mean(filled: FloatArray, period: int) -> FloatArray:
     table = np.zeros((rows, period))
     table.ravel()[: len(filled)] = filled
     keep = 0.5 ** (1.0 / HALF_LIFE_CYCLES)
-    means = lfilter([1.0], [1.0, -keep], table, axis=0) / lfilter([1.0], [1.0, -keep], np.ones((rows, 1)), axis=0)
+    means = decayed_sum(table, keep) / decayed_sum(np.ones((rows, 1)), keep)
     result: FloatArray = means.ravel()[: len(filled)]
     return result

@@ -46,9 +46,11 @@ def backtest(
     """How good forecasts of a recorded series would have been. Runs here; needs no server."""
     from forecaster import backtest as core
     from forecaster import csv_files
+    from forecaster.threads import use_one_thread
     from tidegate.cli import backtest_peers as peers
     from tidegate.cli import backtest_view as view
 
+    use_one_thread()
     chosen = peers.chosen(against or [])
     series, form = csv_files.read(file)
     series = _resampled(series, step_s)

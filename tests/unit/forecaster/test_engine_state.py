@@ -99,6 +99,18 @@ async def test_the_first_question_fits_and_the_next_does_not(rig: Rig):
     assert first.issued_at_s == first.start_s == START_S + 600
 
 
+async def test_the_same_question_within_a_step_is_answered_once_and_issued_anew(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    await rig.observe(TIDE)
+    first = await rig.forecast()
+    monkeypatch.setattr("forecaster.model.FittedModel.forecast", lambda *_, **__: 1 / 0)
+    rig.now_s += 0.5
+    again = await rig.forecast()
+    assert again.issued_at_s == first.issued_at_s + 0.5
+    np.testing.assert_array_equal(again.values_rps, first.values_rps)
+
+
 async def test_what_was_observed_since_the_fit_is_known_to_the_answer(rig: Rig):
     await rig.observe(TIDE)
     await rig.forecast()
@@ -228,7 +240,7 @@ async def test_a_model_that_fails_is_counted_dropped_and_never_passes_for_a_soun
     with monkeypatch.context() as patch:
         patch.setattr("forecaster.model.FittedModel.forecast", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            await rig.forecast()
+            await rig.forecast(20.0)
     assert rig.metric("healthy") == 0.0
     assert rig.metric("skill", reference="seasonal-naive") is None
     assert rig.metric("failures_total", what="forecast") == 1.0
