@@ -1,10 +1,12 @@
 #include "proxy/data_plane.h"
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
 #include <atomic>
+#include <climits>
 #include <random>
 #include <unordered_set>
 
@@ -21,6 +23,14 @@ DataPlaneOptions validated(DataPlaneOptions options) {
   validate(options.upstream_limits, "upstream_limits");
   check_range("threads", options.threads, 1u, 1024u);
   return options;
+}
+
+// A quarter of the files that may be open, 1024 at most, is kept from clients: else they could shut the backends out.
+int descriptors_for_clients() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT_MAX) return INT_MAX;
+  const auto most = static_cast<int>(files.rlim_cur);
+  return most - std::min(most / 4, 1024);
 }
 
 Nanos monotonic_now() {
@@ -57,6 +67,7 @@ DataPlane::DataPlane(DataPlaneOptions options)
   shared_.outliers = outliers_.get();
   shared_.client_limits = options_.client_limits;
   shared_.upstream_limits = options_.upstream_limits;
+  shared_.client_fds = descriptors_for_clients();
   shared_.report = [this](Event event) { report(std::move(event)); };
   Address address = Address::resolve(options_.listen);
   const bool shared = options_.threads > 1;

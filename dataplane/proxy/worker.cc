@@ -30,6 +30,7 @@ void Worker::listen(Fd socket) {
 }
 
 void Worker::accept(Fd fd) {
+  if (fd.get() >= shared_.client_fds) return;  // the kernel gives the lowest free number: nearly all are taken
   ++counts_.accepted;
   auto client = std::make_unique<Connection>(loop_, Connection::Role::server, std::move(fd), shared_.client_limits, *this);
   Connection* key = client.get();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <climits>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -31,6 +32,7 @@ struct Shared {
   Outliers* outliers = nullptr;
   Limits client_limits;
   Limits upstream_limits;
+  int client_fds = INT_MAX;  // clients' descriptors stay below this number: those above are for connections to backends
   std::function<void(Event)> report;
 };
 

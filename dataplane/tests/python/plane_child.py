@@ -5,6 +5,7 @@ line on stdin is answered by what it counts (`drain` drains it before); the end 
 """
 
 import json
+import resource
 import sys
 
 import dataplane as dp
@@ -33,6 +34,8 @@ def say(what: object) -> None:
 
 def main() -> None:
     wanted = json.loads(sys.stdin.readline())
+    if wanted["open_files"]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted["open_files"], wanted["open_files"]))
     upstream = dp.default_upstream_limits()
     for name, value in wanted["upstream_limits"].items():
         setattr(upstream, name, value)

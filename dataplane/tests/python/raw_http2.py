@@ -191,6 +191,12 @@ class Peer:
             if select.select([self.socket], [], [], left)[0]:
                 self._receive()
 
+    def ended(self, timeout_s: float = 0.05) -> bool:
+        """Whether the other side has closed, or does within this time."""
+        while not self.closed and select.select([self.socket], [], [], timeout_s)[0]:
+            self._receive()
+        return self.closed
+
     def until_closed(self, timeout_s: float = 10.0) -> int | None:
         """Reads to the end of the connection; returns the last GOAWAY's error code."""
         self.until(lambda: self.closed, timeout_s)

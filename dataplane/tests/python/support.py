@@ -61,7 +61,7 @@ def data_plane(*backends: tuple[str, list[str]] | str, **wanted: Any) -> Iterato
     """A data plane before these backends; it must come to its end without a crash."""
     named = [(one, ["m"]) if isinstance(one, str) else one for one in backends]
     parts = ["limits", "upstream_limits", "times", "hold", "retry", "policy", "options"]
-    usual = {"threads": 1, "models": [], **{part: {} for part in parts}}
+    usual = {"threads": 1, "models": [], "open_files": 0, **{part: {} for part in parts}}
     process = subprocess.Popen(
         [sys.executable, str(CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
     )

@@ -230,6 +230,21 @@ def test_a_header_bomb_costs_no_memory(plane):
     assert plane.rss_bytes() - before < 4 * MIB
 
 
+def test_clients_cannot_take_the_descriptors_that_backends_need(backend):
+    """256 files may be open, 64 of them not by clients. The first request comes when the others are taken."""
+    with data_plane(backend, open_files=256) as child, contextlib.ExitStack() as stack:
+        with Peer(child.address) as early:
+            many = [stack.enter_context(Peer(child.address, b"")) for _ in range(300)]
+            turned_away = [one for one in many if one.ended(0.01)]
+            assert 300 - 192 < len(turned_away) < 200
+            assert early.call(1).status == "0"
+        for one in many:
+            one.socket.close()
+        child.until(lambda counts: counts["clients"] == 0)
+        with Peer(child.address) as late:
+            assert late.call(1).status == "0"
+
+
 def test_ten_thousand_idle_connections(backend, record_property):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 10_000
