@@ -7,6 +7,7 @@ recorded by itself.
 """
 
 import argparse
+import os
 import resource
 import tempfile
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"not measured, for want of the program: {', '.join(absent)}")
     native = build()
     for name in only:
+        busy = round(os.getloadavg()[0], 1)  # before: what others do with the machine
         with tempfile.TemporaryDirectory() as folder:
-            result = SECTIONS[name].measure(native, Path(folder))
+            result = {"load_average_before": busy, **SECTIONS[name].measure(native, Path(folder))}
         console.print(SECTIONS[name].table(result))
         console.print(f"recorded in {record_section('router', name, result)}")
