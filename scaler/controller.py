@@ -94,6 +94,7 @@ class Controller:
         decisions = [self._decide(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
         self._before = [new or old for new, old in zip(routers, self._before, strict=True)]
         await asyncio.gather(*(self._executor.apply(one, now_s) for one in decisions))
+        self._metrics.acts(self._executor.acts)
         if self._executor.acts:
             await asyncio.gather(*(self._announce(pool, now_s) for pool in pools))
         if self._ticks % FORGET_EVERY_TICKS == 0:

@@ -38,6 +38,11 @@ class Metrics:
             registry=registry,
         )
         self._failed_starts = counter("failed_starts", "Replicas that died before they were ready.")
+        self._acting = Gauge(
+            "tidegate_scaler_acting",
+            "1 where plans are carried out; 0 in a dry run, and in a scaler that another one leads.",
+            registry=registry,
+        )
         self._lost_writes = Counter(
             "tidegate_scaler_lost_writes",
             "Plans, start-ups and capacities that the store did not take.",
@@ -47,6 +52,10 @@ class Metrics:
     def lost_write(self) -> None:
         """Count what the store did not take."""
         self._lost_writes.inc()
+
+    def acts(self, yes: bool) -> None:
+        """Say whether plans are carried out here."""
+        self._acting.set(yes)
 
     def planned(self, plan: Plan, view: FleetView) -> None:
         """Take in one decision."""

@@ -97,10 +97,8 @@ class ControlPlane:
             f"--controllers={','.join(['*', *(f'-{name}' for name in UNUSED_CONTROLLERS)])}",
         ]
         for name, extra in (("kube-controller-manager", manager), ("kube-scheduler", [])):
-            insecure = ["--port=0"] if self.minor < 23 else []
-            common = [f"--kubeconfig={config}", "--bind-address=127.0.0.1", "--leader-elect=false"]
-            secure = [f"--secure-port={_port(free_address())}", f"--cert-dir={self.folder}/{name}"]
-            self._run(name, [*common, *secure, *insecure, *extra])
+            deaf = ["--secure-port=0", *(["--port=0"] if self.minor < 23 else [])]  # nobody asks them anything
+            self._run(name, [f"--kubeconfig={config}", "--leader-elect=false", *deaf, *extra])
 
     def stop(self) -> None:
         """End all of them, by their ids."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from tests.kubernetes.accounts import as_scaler
 from tests.kubernetes.cluster import Cluster, Object, eventually
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.kubelet import Kubelet
@@ -17,8 +18,8 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
 class Scene:
     """A namespace at work."""
 
-    def __init__(self, plane: ControlPlane, cluster: Cluster, kubelet: Kubelet, folder: Path) -> None:
-        self.plane = plane
+    def __init__(self, kubeconfig: Path, cluster: Cluster, kubelet: Kubelet, folder: Path) -> None:
+        self._kubeconfig = kubeconfig
         self.cluster = cluster
         self.kubelet = kubelet
         self.routers = Routers(kubelet)
@@ -30,9 +31,7 @@ class Scene:
         """A scaler at work for as long as the block lasts."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
-        async with running(
-            self.plane.kubeconfig(), self.cluster.namespace, self.routers, self.forecasts, folder, **settings
-        ):
+        async with running(self._kubeconfig, self.cluster.namespace, self.routers, self.forecasts, folder, **settings):
             yield
 
     async def wish(self, **spec: Any) -> None:
@@ -87,8 +86,12 @@ def met(status: Object, kind: str) -> Object:
 async def scene(
     plane: ControlPlane, cluster: Cluster, folder: Path, *, replicas: int = 1, start_s: float = 0.0, **spec: Any
 ) -> AsyncIterator[Scene]:
-    """Deployment and PredictiveScaler `digits`; pods are ready `start_s` after they are scheduled."""
+    """Deployment and PredictiveScaler `digits`; pods are ready `start_s` after they are scheduled.
+
+    The scaler has the rights of k8s/base/rbac.yaml and no more.
+    """
+    kubeconfig = await as_scaler(plane, cluster)
     await cluster.create(deployment(replicas=replicas))
     await cluster.create(predictive_scaler(**{"mode": "full", "prior": {"leadSeconds": 1}, **spec}))
     async with Kubelet(cluster, start_s) as kubelet:
-        yield Scene(plane, cluster, kubelet, folder)
+        yield Scene(kubeconfig, cluster, kubelet, folder)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.kubernetes.accounts import as_scaler
 from tests.kubernetes.cluster import Cluster, eventually
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.manifests import SCALER_API, deployment, predictive_scaler
@@ -29,7 +30,7 @@ kubeconfig = "{kubeconfig}"
 
 
 @contextlib.contextmanager
-def scaler(plane: ControlPlane, namespace: str, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def scaler(kubeconfig: Path, namespace: str, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
     """A scaler with its default lease."""
     config = folder / f"{name}.toml"
     text = CONFIG.format(
@@ -37,7 +38,7 @@ def scaler(plane: ControlPlane, namespace: str, folder: Path, name: str) -> Iter
         silent=free_address(),
         store=folder / f"{name}.sqlite",
         namespace=namespace,
-        kubeconfig=plane.kubeconfig(),
+        kubeconfig=kubeconfig,
     )
     config.write_text(text)
     with started(["scaler", "--config", str(config)], folder / f"{name}.log") as process:
@@ -47,6 +48,7 @@ def scaler(plane: ControlPlane, namespace: str, folder: Path, name: str) -> Iter
 async def test_the_other_scaler_acts_within_20_s_of_a_kill_and_an_orderly_stop_gives_the_lease_back(
     plane: ControlPlane, cluster: Cluster, tmp_path: Path
 ) -> None:
+    kubeconfig = await as_scaler(plane, cluster)
     await cluster.create(deployment())
     await cluster.create(predictive_scaler())
 
@@ -65,9 +67,9 @@ async def test_the_other_scaler_acts_within_20_s_of_a_kill_and_an_orderly_stop_g
         await cluster.merge(SCALER_API, "PredictiveScaler", "digits", {"spec": {"minReplicas": replicas}})
         await eventually(asked, lambda count: count == replicas)
 
-    with scaler(plane, cluster.namespace, tmp_path, "first") as first:
+    with scaler(kubeconfig, cluster.namespace, tmp_path, "first") as first:
         await eventually(holder, lambda name: name.endswith(f"-{first.pid}"))
-        with scaler(plane, cluster.namespace, tmp_path, "second") as second:
+        with scaler(kubeconfig, cluster.namespace, tmp_path, "second") as second:
             await wish(2)
             await eventually(ready, bool)
             first.kill()

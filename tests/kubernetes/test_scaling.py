@@ -18,14 +18,14 @@ async def test_replicas_are_ready_before_the_spike_that_is_forecast(
         spike_at_s = time.time() + 14.0
         at_work.forecasts.rate_rps = lambda at_s: 60.0 if at_s >= spike_at_s else 5.0
         async with at_work.scaler():
+            shown = await at_work.until_shown(lambda status: status.get("desiredReplicas", 0) >= 7)
+            assert shown["observedGeneration"] == 1
+            assert shown["reason"].startswith("forecast: ")
+            assert shown["forecast"]["peakP95RowsPerSecond"] == 60.0
+            assert (met(shown, "Active")["status"], met(shown, "Active")["reason"]) == ("True", "Scaling")
             shown = await at_work.until_shown(lambda status: status.get("readyReplicas", 0) >= 7)
             assert time.time() < spike_at_s
-        assert shown["desiredReplicas"] >= 7
-        assert shown["observedGeneration"] == 1
-        assert shown["reason"].startswith("forecast: ")
-        assert shown["forecast"]["peakP95RowsPerSecond"] == 60.0
-        assert (met(shown, "Active")["status"], met(shown, "Active")["reason"]) == ("True", "Scaling")
-        assert "measured (" in shown["lead"]["source"]  # the pods' own timelines took the prior's place
+        assert shown["lead"]["source"].startswith("measured (")  # the pods' own timelines took the prior's place
         assert shown["lead"]["p50Seconds"] <= shown["lead"]["p95Seconds"] < 5
 
 
@@ -96,6 +96,7 @@ async def test_any_kind_with_a_scale_and_the_cheapest_pod_goes(
                 "spec": {"replicas": 3},
             }
         )
+        await _may_scale_shelves(cluster)
         status = {"status": {"replicas": 3, "selector": "app=shelf"}}
         await cluster.merge("test.tidegate.dev/v1", "Shelf", "digits", status, "status")
         shelf = asyncio.create_task(_keep_shelf(cluster, labels))
@@ -143,3 +144,11 @@ async def _keep_shelf(cluster: Cluster, labels: dict[str, str]) -> None:
         for one in alive[: max(0, len(alive) - wanted)]:
             await cluster.delete("v1", "Pod", one["metadata"]["name"])
         await asyncio.sleep(0.1)
+
+
+async def _may_scale_shelves(cluster: Cluster) -> None:
+    """A kind more is a rule more, as k8s/base/rbac.yaml says."""
+    rule = {"apiGroups": ["test.tidegate.dev"], "resources": ["shelves/scale"], "verbs": ["get", "patch"]}
+    role = await cluster.get("rbac.authorization.k8s.io/v1", "Role", "tidegate-scaler")
+    change = {"rules": [*role["rules"], rule]}
+    await cluster.merge("rbac.authorization.k8s.io/v1", "Role", "tidegate-scaler", change)
