@@ -23,7 +23,17 @@ def test_bytes_that_are_no_kept_model_are_refused(data: bytes):
         state.load(data)
 
 
-def test_nothing_but_a_model_is_made_of_the_bytes():
-    body = pickle.dumps(print)
-    with pytest.raises(ValueError, match="print has no place"):
+def naming(module: str, name: str) -> bytes:
+    """A pickle that asks for one thing by its module and its name, dots allowed, and calls nothing."""
+    parts = b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name))
+    return b"\x80\x04" + parts + b"\x93."
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("builtins", "print"), ("forecaster.workers", "os.system"), ("forecaster.workers", "ProcessPoolExecutor")],
+)
+def test_nothing_but_a_model_is_made_of_the_bytes(module: str, name: str):
+    body = naming(module, name)
+    with pytest.raises(ValueError, match=f"{name} has no place"):
         state.load(state._digest(body) + body)
