@@ -93,6 +93,7 @@ class Shelf:
             silence_s = self._history.span(series.model).last_s - fitted.end_s
         except (NotFound, ValueError) as error:
             _log.info("a kept fit is not taken up", model=series.model, why=str(error))
+            series.due_s = 0.0  # rather than after the grace that a fit which can be read would have
             return
         if silence_s <= self._settings.stale_s:
             series.serve(fitted, saved.saved_at_s)

@@ -27,7 +27,10 @@ def dump(fitted: FittedModel) -> bytes:
 def load(data: bytes) -> FittedModel:
     """The model of these bytes. Raises ValueError for bytes that this version has not written."""
     body = data[DIGEST_BYTES:]
-    fitted = _Reader(io.BytesIO(body)).load() if data[:DIGEST_BYTES] == _digest(body) else None
+    try:
+        fitted = _Reader(io.BytesIO(body)).load() if data[:DIGEST_BYTES] == _digest(body) else None
+    except Exception as error:  # whatever a class that has changed meanwhile makes of it
+        raise ValueError(f"{len(data)} bytes hold no fitted model of this version ({error}): fit it again") from None
     if not isinstance(fitted, FittedModel):
         raise ValueError(f"{len(data)} bytes hold no fitted model of this version: fit it again")
     return fitted

@@ -27,14 +27,14 @@ WIDEST = 120
 
 def print_series(found: pb.ListSeriesResponse) -> None:
     """A table of all series."""
-    table = Table("model", "step", "history", "last", "rate", "gaps", "seasons", "skill", "note")
+    table = Table("model", "step", "history", "seen", "rate", "gaps", "seasons", "skill", "note")
     now_s = time.time()
     for one in found.series:
         table.add_row(
             one.model,
             duration(one.step_s),
             _rough(one.last_s - one.first_s),
-            f"{_rough(max(now_s - one.last_s, 0.0))} ago",
+            _rough(max(now_s - one.last_s, 0.0)),
             f"{one.last_rate_rps:.4g}/s",
             f"{one.missing_fraction:.0%}",
             ", ".join(duration(s) for s in one.seasons_s) or "-",

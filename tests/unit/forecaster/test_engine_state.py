@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from forecaster import state
 from forecaster.calendar import Event
 from forecaster.database import Database
 from forecaster.engine import Engine, Question
@@ -17,6 +18,7 @@ from forecaster.lease import LEASE_S, Lease
 from forecaster.metrics import Metrics
 from forecaster.observations import Observation
 from forecaster.refits import Workers
+from forecaster.saved_fits import SavedFit, SavedFits
 from forecaster.serving import Series
 from forecaster.settings import ForecasterSettings
 from forecaster.upkeep import Upkeep
@@ -326,6 +328,18 @@ async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp
     np.testing.assert_array_equal(after.values_rps, before.values_rps)
     await again.refit()
     assert again.fast.fits == 0
+    again.database.close()
+
+
+async def test_a_kept_fit_that_this_version_can_not_read_is_made_anew(rig: Rig, tmp_path: Path):
+    await rig.observe(TIDE)
+    body = b"\x80\x04\x8c\x10forecaster.model\x8c\x09OldMember\x93."  # a class that there is no more
+    SavedFits(rig.database).save(SavedFit("digits", rig.now_s, state._digest(body) + body))
+    again = Rig(tmp_path, slow_cpu_share=0)
+    again.now_s = rig.now_s
+    await again.upkeep.update()
+    assert (await again.forecast()).steps == 30
+    assert again.fast.fits == 1
     again.database.close()
 
 
