@@ -79,6 +79,13 @@ class Arrivals:
         """The scaler's word on one pool, in place of its last one; it counts until `until_s`."""
         self._expected[pool] = Expected(frozenset(models), ready_at_s, until_s)
 
+    def lapse(self, now_s: float) -> bool:
+        """Forget what the scaler said too long ago; whether there was any."""
+        lapsed = [pool for pool, one in self._expected.items() if one.until_s <= now_s]
+        for pool in lapsed:
+            del self._expected[pool]
+        return bool(lapsed)
+
     def expected_models(self, now_s: float) -> frozenset[str]:
         """Models that a replica is coming for."""
         coming = (one.models for one in self._expected.values() if one.until_s > now_s and one.ready_at_s is not None)

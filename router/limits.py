@@ -8,7 +8,7 @@ from tidegate.shared.settings import Table
 
 Count = Annotated[int, Field(ge=0, lt=2**32)]
 Bytes = Annotated[int, Field(ge=1, lt=2**31)]
-Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
 
 
 class RetrySettings(Table):
@@ -20,9 +20,9 @@ class RetrySettings(Table):
     """Tokens that an answer which is no failure of the replica earns back."""
     max_lost: int = Field(default=3, ge=1, lt=2**16)
     """Connections that one request may see break under it: a request that kills its replica must not kill them all."""
-    buffer_bytes: int = Field(default=1024 * 1024, ge=0)
+    buffer_bytes: int = Field(default=1024 * 1024, ge=0, lt=2**63)
     """Bytes of one request that are kept until an answer begins; a larger one is not tried again once it was sent."""
-    buffers_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    buffers_bytes: int = Field(default=64 * 1024 * 1024, ge=0, lt=2**63)
     """The same for all requests of one thread together."""
     pause_s: Seconds = 1.0
     """When every replica has refused a request, they are asked again after this."""

@@ -34,6 +34,9 @@ OWN = (
 OWN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
 
 
+_LAST_WORD = (BackendStatus.DRAINING, BackendStatus.READY, BackendStatus.UNHEALTHY, BackendStatus.STARTING)
+
+
 def routes() -> list[dataplane.Route]:
     """Where each rpc goes. What is not listed is carried if the metadata `tidegate-model` says where to."""
     carried = [dataplane.Route(path=SERVICE + name, kind=kind) for name, kind in CARRIED.items()]
@@ -59,9 +62,7 @@ def policy(
     """
     return dataplane.Policy(
         backends=[
-            _backend(backend, targets[backend.address], weights, settings)
-            for backend in snapshot.backends
-            if backend.address in targets
+            _backend(backend, target, weights, settings) for target, backend in _by_target(snapshot, targets).items()
         ],
         models=_models(snapshot, arrivals, now_s),
         hold_unknown_models=snapshot.may_learn_models,
@@ -92,6 +93,16 @@ def backend_limits(settings: RouterSettings) -> dataplane.Limits:
     for name, value in settings.backend_limits.model_dump().items():
         setattr(limits, name, value)
     return limits
+
+
+def _by_target(snapshot: Snapshot, targets: Mapping[str, str]) -> dict[str, Backend]:
+    """One backend for each target. Of a replica that is known by two names (it stands in the settings as `localhost`
+    and registers as 127.0.0.1) the drained name counts before a ready one: nothing new is sent to it by the other."""
+    chosen: dict[str, Backend] = {}
+    for backend in sorted(snapshot.backends, key=lambda one: _LAST_WORD.index(one.status)):
+        if backend.address in targets:
+            chosen.setdefault(targets[backend.address], backend)
+    return chosen
 
 
 def _backend(backend: Backend, target: str, weights: Weights, settings: RouterSettings) -> dataplane.Backend:

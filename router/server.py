@@ -139,14 +139,15 @@ def _follow_table(
 
 
 async def _each_second(core: Core, driver: Driver, ticks: Ticks) -> None:
-    """When a second is over: keep its demand, let go of backends that left, weigh the others."""
+    """When a second is over: keep its demand, let go of what has left or is expected no more, weigh the backends."""
     while True:
         await asyncio.sleep(1 + _SECOND_OVER_S - time() % 1)
         now_s = time()
         due = core.demand.due(now_s - _SECOND_OVER_S)
         core.demand.record(due, await driver.ask(lambda due=due: core.plane.demand(due.start, due.stop)))  # type: ignore[misc]
         core.sweep(now_s)
-        if core.weigh(await driver.ask(core.plane.counts), now_s):
+        lapsed = core.arrivals.lapse(now_s)
+        if core.weigh(await driver.ask(core.plane.counts), now_s) or lapsed:
             driver.change()
         ticks.tick()
 

@@ -29,7 +29,7 @@ class RouterSettings(Settings):
     """A backend that takes longer than this to answer a health check has failed it."""
     hold_requests: int = Field(1000, ge=0, lt=2**32)
     """Most requests that wait for a ready replica; 0 holds none."""
-    hold_bytes: int = Field(256 * 1024 * 1024, ge=0)
+    hold_bytes: int = Field(256 * 1024 * 1024, ge=0, lt=2**63)
     """Most bytes of requests that wait for a ready replica."""
     hold_s: float = Field(60.0, ge=0)
     """Longest wait for a ready replica; a request's own deadline may be earlier."""

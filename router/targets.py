@@ -54,8 +54,8 @@ class Targets:
             try:
                 found = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
                 break
-            except OSError as error:
-                _log.warning("backend's name not found", backend=address, why=error.strerror)
+            except (OSError, UnicodeError) as error:  # UnicodeError: no name that could be asked for, like "a..b"
+                _log.warning("backend's name not found", backend=address, why=str(error))
                 await asyncio.sleep(RETRY_S)
         # IPv4 first: "localhost" has both, and servers tell others their IPv4 address more often than not.
         family, *_, where = min(found, key=lambda one: one[0] != socket.AF_INET)
@@ -65,6 +65,9 @@ class Targets:
 
 
 def _is_literal(address: str) -> bool:
+    """Whether there is nothing to look up; the zone of a link-local address ("%eth0") may not be there."""
+    if "%" in address:
+        return False
     try:
         ipaddress.ip_address(address.rpartition(":")[0].strip("[]"))
     except ValueError:

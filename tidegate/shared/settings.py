@@ -28,7 +28,7 @@ FILE_SECTIONS = ("router", "model_server", "forecaster", "scaler")
 def check_address(value: str) -> str:
     """A `host:port`; the port 0 takes a free one. Raises ValueError."""
     host, colon, port = value.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ValueError(f"{value!r} is not host:port, for example 127.0.0.1:8001")
     return value
 
@@ -39,13 +39,17 @@ Address = Annotated[str, AfterValidator(check_address)]
 class Table(BaseModel):
     """Base of a table within a file: frozen, every key known, each described by the docstring under it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class Settings(BaseSettings):
     """Base of a service's settings, with what all services have. Subclasses name their table in `section`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
     section: ClassVar[str] = ""
 
     metrics_listen: Address | None = None

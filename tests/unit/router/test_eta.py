@@ -107,6 +107,9 @@ def test_what_the_scaler_expects_counts_until_it_lapses(world):
     world.now_s = 16.0
     assert world.next() is None
     assert world.arrivals.expected_models(16.0) == frozenset()
+    assert not world.arrivals.lapse(14.0)
+    assert world.arrivals.lapse(16.0), "the policy that still has it must be made anew"
+    assert not world.arrivals.lapse(16.0)
 
 
 def test_the_scalers_last_word_replaces_the_one_before(world):

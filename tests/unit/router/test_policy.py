@@ -73,6 +73,18 @@ def test_the_data_plane_is_given_addresses_not_names(world):
     assert world.backends() == {}, "not found yet"
 
 
+@pytest.mark.parametrize("drained", [A, B])
+def test_a_replica_known_by_two_names_is_drained_by_either(world, drained):
+    world.targets[B] = A
+    for address in (A, B):
+        world.table.add_static(address)
+    world.table.set_healthy(B, DIGITS)
+    assert [(one.address, one.ready) for one in world.policy().backends] == [(A, True)], "one of them passes"
+    world.table.set_healthy(A, DIGITS)
+    world.table.drain(drained)
+    assert [(one.address, one.ready) for one in world.policy().backends] == [(A, False)]
+
+
 def test_a_replica_is_weighed_in_over_its_own_warm_up_within_bounds():
     world = World(slow_start_max_s=30.0)
     world.table.register(A, "r1", "gpu", 100.0, warm_up_s=12.0)

@@ -17,6 +17,7 @@ from tidegate.shared.settings import load
         ({"listen": "nowhere"}, "nowhere"),
         ({"backends": ("a:1", "b")}, "'b' is not host:port"),
         ({"hold_s": -1}, "hold_s = -1"),
+        ({"hold_bytes": 2**64}, "hold_bytes = 18446744073709551616"),
         ({"holds": 1}, "unknown key 'holds'"),
     ],
 )

@@ -46,6 +46,8 @@ def test_lists_come_from_the_environment_as_json(monkeypatch: pytest.MonkeyPatch
     [
         ("[router]\nhold = 3\n", "unknown key 'hold'"),
         ("[router]\nhold_s = -3\n", "hold_s = -3"),
+        ("[router]\nhold_s = inf\n", "hold_s = inf"),
+        ('[router]\nlisten = "a:\u0663"\n', "is not host:port"),
         ('[router]\nlisten = "8001"\n', "listen = '8001': '8001' is not host:port"),
         ('[router]\nlisten = "a:99999"\n', "'a:99999' is not host:port"),
         ("[rooter]\nhold_s = 3\n", "unknown table 'rooter'"),
