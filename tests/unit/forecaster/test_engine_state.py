@@ -319,6 +319,20 @@ async def test_every_step_a_watcher_gets_another_forecast(rig: Rig, monkeypatch:
         await anext(rig.engine.watch(Question("digits", 30.0), -1.0))
 
 
+async def test_a_launch_borrows_the_shape_of_the_model_that_is_named_and_says_so(tmp_path: Path):
+    rig = Rig(tmp_path, slow_cpu_share=0, borrow_from={"digits": "letters"})
+    for lender in ("letters", "words"):
+        told = Observation(lender, "r1", START_S - 600, 1.0, np.asarray(TIDE, dtype=float))
+        await rig.engine.observe([told])
+        await rig.engine.forecast(Question(lender, 30.0))
+    await rig.engine.observe([Observation("letters", "r1", START_S, 1.0, tide_rates(630, 60)[600:])])
+    await rig.observe(0.1 * tide_rates(630, 60)[600:])
+    forecast = await rig.forecast(60.0)
+    assert "the shape of letters" in forecast.basis
+    assert forecast.values_rps[0].max() > 3 * np.median(forecast.values_rps[0]), "its spikes are there"
+    rig.database.close()
+
+
 async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp_path: Path):
     await rig.observe(TIDE)
     before = await rig.forecast()
