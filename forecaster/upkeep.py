@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from itertools import islice
 
 import structlog
@@ -21,6 +22,8 @@ BATCH = 20
 
 FOLD_EVERY_S = 30.0
 PRUNE_EVERY_S = 3600.0
+PRUNE_AFTER_S = 60.0
+"""Not at once: a start has answers to give first."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,9 +54,9 @@ class Upkeep:
             (self._refit, LOOK_S),
             (self.update, self._settings.update_s),
             (self._fold, FOLD_EVERY_S),
-            (self._prune, PRUNE_EVERY_S),
         )
-        await asyncio.gather(*(_every(period_s, one, stop) for one, period_s in work))
+        loops = [_every(period_s, one, stop) for one, period_s in work]
+        await asyncio.gather(*loops, _every(PRUNE_EVERY_S, self._prune, stop, PRUNE_AFTER_S))
         await self._engine.refits.close()
         if self._engine.leading:
             await asyncio.to_thread(self._lease.release)
@@ -89,13 +92,19 @@ class Upkeep:
             await asyncio.to_thread(self._history.prune, self._clock(), self._settings.keep_s)
 
 
-async def _every(period_s: float, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
-    while not stop.is_set():
+async def _every(
+    period_s: float, work: Callable[[], Awaitable[object]], stop: asyncio.Event, after_s: float = 0.0
+) -> None:
+    pause_s = after_s
+    while not await _stopped_within(stop, pause_s):
         try:
             await work()
         except NotReady as error:  # the file takes nothing now: it is tried again
             _log.warning("put off", why=str(error))
-        try:
-            await asyncio.wait_for(stop.wait(), period_s)
-        except TimeoutError:
-            continue
+        pause_s = period_s
+
+
+async def _stopped_within(stop: asyncio.Event, pause_s: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), pause_s)
+    return stop.is_set()
