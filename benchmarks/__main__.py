@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import balance, forecast, router, serving
+from benchmarks import balance, forecast, policies, router, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "forecast": Benchmark(
         forecast.main, "the forecaster: accuracy beside its peers, calls while it fits, ten thousand series", 15
     ),
+    "policies": Benchmark(policies.main, "autoscaling policies on recorded traces: misses, cost, frontiers", 300),
     "router": Benchmark(router.main, "what a proxy costs: ours, HAProxy, nginx and Envoy, one worker each", 5),
     "serving": Benchmark(serving.main, "what the router costs before one model server", 2, by_default=True),
 }
