@@ -19,7 +19,7 @@ from tidegate.simulate.study import Study, study
 STARTUPS_S = (120.0, 300.0, 600.0)
 SEEDS = 3
 DAYS = 5.0
-QUICK_DAYS = 2.0
+QUICK_DAYS = 1.0
 CHARTED = ("predictive", "hpa", "kpa", "hourly", "clairvoyant")
 CHARTS = FOLDER / "policies"
 WIDTH = 120
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--startup-s", action="append", type=float, help="default: 120, 300 and 600")
     parser.add_argument("--policy", default=",".join(POLICIES), help="as in tidegate simulate")
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--quick", action="store_true", help="one seed, two days, no sweeps")
+    parser.add_argument("--quick", action="store_true", help="one seed, one day, no sweeps")
     given = parser.parse_args(arguments)
     days, seeds = (QUICK_DAYS, 1) if given.quick else (DAYS, given.seeds)
     console = Console(width=WIDTH)
