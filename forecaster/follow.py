@@ -57,12 +57,11 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
 
 
 def _observations(second: router_pb2.DemandSecond, names: NewNames, known: Container[str]) -> list[Observation]:
-    told = []
-    for one in second.models:
-        if one.model in known:
-            told.append((one.model, second.second, one.arrivals))
-        else:
-            told += [(one.model, *counted) for counted in names.tell(one.model, second.second, one.arrivals)]
+    told = [
+        (one.model, *counted)
+        for one in second.models
+        for counted in names.tell(one.model, second.second, one.arrivals, one.model in known)
+    ]
     return [
         Observation(model, second.router_id, float(at), 1.0, np.array([float(arrivals)]))
         for model, at, arrivals in told

@@ -30,8 +30,12 @@ class NewNames:
     def __init__(self) -> None:
         self._waiting: dict[str, _Waiting] = {}
 
-    def tell(self, model: str, second: int, arrivals: int) -> list[tuple[int, int]]:
-        """Count one second of a name that is no series; its (second, arrivals) once it shall be one, else []."""
+    def tell(self, model: str, second: int, arrivals: int, known: bool) -> list[tuple[int, int]]:
+        """The (second, arrivals) of a name that shall be kept now: of one `known` as a series this very one, else []
+        until it shall be a series, and then all that came before."""
+        if known:  # perhaps since a moment ago, by what another router told: what waited here counts, too
+            earlier = self._waiting.pop(model, None)
+            return [*(earlier.counts if earlier else ()), (second, arrivals)]
         waiting = self._waiting.get(model)
         if waiting is None or second - waiting.first > WITHIN_S:
             self._waiting.pop(model, None)
