@@ -4,6 +4,7 @@ JSON rather than the client's classes, because those know one version of each ki
 servers send.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from kubernetes.aio.client.exceptions import ApiException
 from tidegate.shared.errors import InvalidSetting, ServiceUnreachable
 
 Object = dict[str, Any]
+
+GOODBYE_S = 0.1
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -44,8 +47,12 @@ class Api:
         return cls(client.ApiClient(settings), timeout_s)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and let TLS say its goodbye before the event loop may end.
+
+        (aiohttp's documentation, "Graceful Shutdown": closing a session does not wait for that.)
+        """
         await self.client.close()
+        await asyncio.sleep(GOODBYE_S)
 
     async def get(self, path: str, **query: str) -> Object:
         """Read. Raises ApiException, and ServiceUnreachable when the server does not answer in time."""

@@ -17,12 +17,12 @@ from scaler.kubernetes.pool import ClusterPool
 from scaler.kubernetes.reflector import Reflector
 from scaler.kubernetes.reporter import API_VERSION, Reporter
 from scaler.kubernetes.status import Condition
-from scaler.kubernetes.target import NumberChanged, ScaleTarget
+from scaler.kubernetes.target import ScaleTarget
 from scaler.kubernetes.wishes import Wish, wish
 from scaler.readings import BackendReading
 from scaler.retiring import RouterControl
 from scaler.settings import KubernetesSettings, PoolSettings
-from tidegate.shared.errors import ServiceUnreachable
+from tidegate.shared.errors import NotReady
 
 _log = structlog.get_logger(__name__)
 
@@ -111,13 +111,15 @@ class Kubernetes:
     async def _advance(self, pool: ClusterPool, now_s: float) -> None:
         name = pool.wish.name
         try:
-            await pool.advance(lambda: self.acts)
-        except (ApiException, NumberChanged, ServiceUnreachable) as error:
+            settled = await pool.advance(lambda: self.acts)
+        except (ApiException, NotReady) as error:
             pool.trouble = message_of(error) if isinstance(error, ApiException) else str(error)
             wait_s = self._back_off.failed(name, now_s)
             _log.warning("not scaled", pool=name, why=pool.trouble, again_in_s=wait_s)
             return
-        self._back_off.done(name)
+        if settled:  # a drain that only began may fail yet, and wait longer then
+            pool.trouble = ""
+            self._back_off.done(name)
 
     def _obstacle(self, pool: ClusterPool, now_s: float) -> Condition | None:
         """Why nothing may be done now; None when the decision may be carried out."""

@@ -44,8 +44,8 @@ class Pod:
     started_at_s: float | None = None
     ready_at_s: float | None = None
     restarts: int = 0
-    deletion_cost: str = ""
     why: str = ""
+    ip: str = ""
 
     @property
     def lead_s(self) -> float | None:
@@ -84,8 +84,8 @@ def pod(thing: Object) -> Pod:
         started_at_s=max(known) if known and len(known) == len(starts) else None,
         ready_at_s=ready,
         restarts=sum(one.get("restartCount", 0) for one in containers),
-        deletion_cost=(meta.get("annotations") or {}).get("controller.kubernetes.io/pod-deletion-cost", ""),
         why=why,
+        ip=status.get("podIP", ""),
     )
 
 

@@ -7,13 +7,14 @@ from scaler.decision import Decision
 from scaler.fleet import FleetView
 from scaler.kubernetes.pods import stuck_words
 from scaler.kubernetes.retirement import Retirement
-from scaler.kubernetes.scaling import step
+from scaler.kubernetes.scaling import backends_of, step
 from scaler.kubernetes.status import Condition, conditions, status
 from scaler.kubernetes.target import ScaleTarget
 from scaler.kubernetes.view import PodBook
 from scaler.kubernetes.wishes import Wish
 from scaler.readings import BackendReading
 from scaler.retiring import RouterControl
+from tidegate.shared.errors import NotReady
 from tidegate.shared.times import utc
 
 
@@ -29,6 +30,7 @@ class ClusterPool:
         self._routers = routers
         self._book = PodBook()
         self._retirement: Retirement | None = None
+        self._failed = ""
         self._backends: Mapping[str, BackendReading] = {}
 
     @property
@@ -64,24 +66,32 @@ class ClusterPool:
             )
         return None
 
-    async def advance(self, may_act: Callable[[], bool]) -> None:
-        """Do what brings the target to the decision. Raises NumberChanged, ApiException, ServiceUnreachable."""
+    async def advance(self, may_act: Callable[[], bool]) -> bool:
+        """Do what brings the target to the decision; False while a drain is under way.
+
+        Raises NotReady (also for a drain that failed meanwhile) and ApiException.
+        """
         assert self.decision is not None
         assert self.target.scale is not None
-        plan, replicas = self.decision.plan, self.target.scale.replicas
         self._finish_retirement()
-        by_pod = {name: one.outstanding for name, one in self._backends.items()}
-        to_do = step(plan, replicas, self.target.pods(), by_pod, retiring=self._retirement is not None)
-        if to_do.give_up and self._retirement is not None:
-            await self._retirement.give_up()
-            self._finish_retirement()
-        if to_do.replicas is None or self._retirement is not None:
-            return
-        if to_do.replicas < replicas:
-            addresses = {name: one.address for name, one in self._backends.items()}
+        if self._failed:
+            why, self._failed = self._failed, ""
+            raise NotReady(why)
+        plan, replicas, pods = self.decision.plan, self.target.scale.replicas, self.target.pods()
+        backends = backends_of(pods, self._backends)
+        outstanding = {name: one.outstanding for name, one in backends.items()}
+        to_do = step(plan, replicas, pods, outstanding, retiring=self._retirement is not None)
+        if to_do.give_up:
+            await self.stand_back()
+        if self._retirement is not None:
+            return False
+        if to_do.replicas is not None and to_do.replicas < replicas:
+            addresses = {name: one.address for name, one in backends.items()}
             self._retirement = Retirement(self.target, self._routers, to_do, addresses, self.wish.drain_s, may_act)
-        else:
+            return False
+        if to_do.replicas is not None:
             await self.target.set_replicas(to_do.replicas)
+        return True
 
     async def stand_back(self) -> None:
         """Nothing may be done any more: a drain under way is ended, unless it went too far."""
@@ -107,5 +117,5 @@ class ClusterPool:
     def _finish_retirement(self) -> None:
         """Take in how a step down went, as soon as that is known."""
         if self._retirement is not None and self._retirement.over:
-            self.trouble = self._retirement.failed
+            self._failed = self._retirement.failed
             self._retirement = None

@@ -9,9 +9,9 @@ from kubernetes.aio.client.exceptions import ApiException
 from scaler.kubernetes.api import message_of
 from scaler.kubernetes.pods import PodPhase
 from scaler.kubernetes.scaling import Step
-from scaler.kubernetes.target import VICTIM_COST, NumberChanged, ScaleTarget
+from scaler.kubernetes.target import VICTIM_COST, ScaleTarget
 from scaler.retiring import POLL_S, RouterControl
-from tidegate.shared.errors import ServiceUnreachable
+from tidegate.shared.errors import NotReady
 
 LET_GO_WITHIN_S = 30.0
 """A victim that nobody stopped in this time after the number was lowered serves on."""
@@ -67,7 +67,7 @@ class Retirement:
                 await self._target.set_replicas(self.replicas)
                 _log.info("let go", target=str(self._target.target), pods=sorted(self.victims))
                 await self._gone()
-        except (ApiException, NumberChanged, ServiceUnreachable) as error:
+        except (ApiException, NotReady) as error:
             self.failed = message_of(error) if isinstance(error, ApiException) else str(error)
         finally:
             await self._keep_survivors()
@@ -109,5 +109,5 @@ class Retirement:
         await asyncio.gather(*(self._routers.resume(address) for address in self._addresses))
         try:
             await self._target.set_costs(sorted(survivors), None)
-        except (ApiException, ServiceUnreachable) as error:
+        except (ApiException, NotReady) as error:
             _log.warning("deletion costs stay annotated", pods=sorted(survivors), why=str(error))

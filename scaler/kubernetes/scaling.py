@@ -1,9 +1,10 @@
 """From a plan to what is done to the target. PURE."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scaler.kubernetes.pods import Pod, PodPhase
+from scaler.readings import BackendReading
 from tidegate.shared.values import Plan
 
 
@@ -37,6 +38,13 @@ def step(plan: Plan, replicas: int, pods: Sequence[Pod], outstanding: Mapping[st
     count = len(there) - plan.desired
     chosen = sorted(there, key=lambda one: _order(one, outstanding))[: max(0, count)]
     return Step(plan.desired, tuple(one.name for one in chosen))
+
+
+def backends_of(pods: Iterable[Pod], backends: Mapping[str, BackendReading]) -> dict[str, BackendReading]:
+    """Each pod's backend at the routers: by its name, which is its replica id, else by its address."""
+    by_host = {one.address.rpartition(":")[0]: one for one in backends.values()}
+    found = {one.name: backends.get(one.name) or by_host.get(one.ip) for one in pods}
+    return {name: backend for name, backend in found.items() if backend is not None}
 
 
 def _order(pod: Pod, outstanding: Mapping[str, int]) -> tuple[int, float]:

@@ -25,17 +25,18 @@ class Kubelet:
         self._bound_at: dict[str, float] = {}
 
     async def __aenter__(self) -> "Kubelet":
+        self._stop = asyncio.Event()
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._stop.set()
+        await self._task
 
     async def _run(self) -> None:
-        while True:
+        while not self._stop.is_set():
             # While the API server is down, a kubelet tries on.
             with contextlib.suppress(Exception):
                 await self._look()

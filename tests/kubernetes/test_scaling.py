@@ -63,8 +63,12 @@ async def test_without_every_routers_word_the_replica_serves_on(
             assert await at_work.asked() == 2
             assert set(at_work.routers.drained) <= set(at_work.routers.resumed)
             assert ("Warning", "NotScaled") in await eventually(at_work.events, lambda events: len(events) > 0)
+            tries = len(at_work.routers.drained)
+            await asyncio.sleep(1)  # five ticks; the second try comes after one second, the third two later
+            assert len(at_work.routers.drained) <= tries + 1
             at_work.routers.acknowledges = True
             await at_work.until_asked(1)
+            await at_work.until_shown(lambda status: met(status, "Active").get("status") == "True")
 
 
 async def test_to_none_and_back_for_requests_that_are_held(
@@ -108,6 +112,7 @@ async def test_any_kind_with_a_scale_and_the_cheapest_pod_goes(
                 assert await at_work.until_ready(2) == pods[:2]
         finally:
             shelf.cancel()
+            await asyncio.gather(shelf, return_exceptions=True)
         assert at_work.routers.drained == [pods[2]]
 
 

@@ -10,9 +10,10 @@ from scaler.kubernetes.back_off import LONGEST_S, BackOff
 from scaler.kubernetes.candidate import Candidate
 from scaler.kubernetes.conflict import FIRST_BACK_OFF_S, FORGET_S, Ownership, other_autoscaler, rival
 from scaler.kubernetes.pods import Pod, PodPhase
-from scaler.kubernetes.scaling import Step, step
+from scaler.kubernetes.scaling import Step, backends_of, step
 from scaler.kubernetes.wishes import Target, Wish
-from tidegate.shared.values import Adjustment, Mode, Plan, PlanInputs
+from scaler.readings import BackendReading
+from tidegate.shared.values import Adjustment, BackendStatus, Mode, Plan, PlanInputs
 
 INPUTS = PlanInputs(60.0, "given", 10.0, "given", 65.0, 10.0, 0.0)
 HOLD = Adjustment("hold", 2, 2, "no reading of demand")
@@ -69,6 +70,15 @@ def test_never_more_victims_than_the_plan_has_to_spare(desired: int, replicas: i
     alive = sum(phase is not GOING for phase in phases)
     assert len(done.victims) <= max(0, alive - desired)
     assert len(set(done.victims)) == len(done.victims)
+
+
+def test_a_pods_backend_is_found_by_name_or_by_address() -> None:
+    there = [Pod("a", READY, 0.0, ip="10.0.0.1"), Pod("b", READY, 0.0, ip="10.0.0.2"), Pod("c", COMING, 0.0)]
+    known = {
+        "a": BackendReading("10.0.0.1:8011", "a", "p", BackendStatus.READY, 1),
+        "10.0.0.2:8011": BackendReading("10.0.0.2:8011", "", "p", BackendStatus.READY, 2),
+    }
+    assert {name: one.outstanding for name, one in backends_of(there, known).items()} == {"a": 1, "b": 2}
 
 
 def test_what_others_set_is_left_alone_longer_each_time_and_forgotten() -> None:
