@@ -49,7 +49,8 @@ class WarmUp(Table):
     rows: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     """Batch sizes to run; one row and max_batch_rows unless given, which also measures the capacity. [] runs none."""
     count: int = Field(default=3, ge=1)
-    """Runs of each size. The first is not measured when there are more."""
+    """Runs of each size, at least: quick ones are repeated to be measured well. The first is not measured when there
+    are more."""
     shapes: dict[str, tuple[Annotated[int, Field(ge=1)], ...]] = Field(default_factory=dict)
     """By input: its sizes without the batch dimension, where the model leaves them open (1 unless given)."""
 

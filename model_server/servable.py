@@ -17,7 +17,7 @@ from model_server.devices import Device, resolve
 from model_server.repository import ModelConfig, ModelFiles
 from model_server.signature import Signature
 from model_server.statistics import Statistics
-from model_server.warmup import warm_up_rows, zeros
+from model_server.warmup import measured_s, warm_up_rows, zeros
 from tidegate.shared.errors import ModelFailed, ModelLoadFailed, TidegateError
 from tidegate.shared.tensors import Shape, Tensors
 
@@ -143,7 +143,8 @@ class Loader:
         least_s = self._rehearsal.batch_s if self._rehearsal else 0.0
         for rows in warm_up_rows(warm_up, capacity.max_batch_rows):
             inputs = zeros(signature, warm_up, rows, batched=batched)
-            for run in range(warm_up.count):
+            took_s: list[float] = []
+            while (batch_s := measured_s(took_s, warm_up.count)) is None:
                 started_s = time.monotonic()
                 try:
                     await execute([inputs], [rows])
@@ -152,8 +153,8 @@ class Loader:
                         f"model '{files.name}': warm-up with {rows} rows failed: {error} "
                         "(config.toml: [warm_up] shapes = {…} gives open dimensions, rows = [] turns it off)"
                     ) from error
-                if run > 0 or warm_up.count == 1:
-                    capacity.anchor(rows, max(least_s, time.monotonic() - started_s))
+                took_s.append(time.monotonic() - started_s)
+            capacity.anchor(rows, max(least_s, batch_s))
 
 
 @dataclass(frozen=True, slots=True)

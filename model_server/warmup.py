@@ -1,11 +1,17 @@
 """What a model runs before it is ready. PURE."""
 
+from collections.abc import Sequence
+from statistics import median
+
 import numpy as np
 
 from model_server.repository import WarmUp
 from model_server.signature import Signature
 from tidegate.shared.errors import ModelLoadFailed
 from tidegate.shared.tensors import DATATYPES, Tensors
+
+MEASURE_S = 0.1
+MOST_RUNS = 31
 
 
 def warm_up_rows(warm_up: WarmUp, max_batch_rows: int) -> tuple[int, ...]:
@@ -16,6 +22,19 @@ def warm_up_rows(warm_up: WarmUp, max_batch_rows: int) -> tuple[int, ...]:
         if rows > max_batch_rows:
             raise ModelLoadFailed(f"config.toml: warm_up.rows has {rows}, more than max_batch_rows = {max_batch_rows}")
     return warm_up.rows
+
+
+def measured_s(took_s: Sequence[float], count: int) -> float | None:
+    """What one batch size takes, from the seconds of its runs so far; None: run it again.
+
+    The median of all but the first run. A run of a small model is shorter than the time for which a busy machine sets
+    it aside, so those are repeated until MEASURE_S are measured: a capacity that is off by 16 is a router's weight
+    that is off by as much.
+    """
+    measured = took_s[1:] or took_s
+    if len(took_s) < count or (sum(measured) < MEASURE_S and len(measured) < MOST_RUNS):
+        return None
+    return median(measured)
 
 
 def zeros(signature: Signature, warm_up: WarmUp, rows: int, *, batched: bool) -> Tensors:

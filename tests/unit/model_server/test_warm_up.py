@@ -3,7 +3,7 @@ import pytest
 from model_server.repository import ModelConfig, TensorConfig, WarmUp
 from model_server.runners.naming import signature_of
 from model_server.signature import Signature, TensorSpec
-from model_server.warmup import warm_up_rows, zeros
+from model_server.warmup import MEASURE_S, MOST_RUNS, measured_s, warm_up_rows, zeros
 from tidegate.shared.errors import ModelLoadFailed
 
 SIGNATURE = Signature((TensorSpec("x", "FP16", (-1, -1, 3)), TensorSpec("t", "BYTES", (-1, 1))), ())
@@ -40,3 +40,17 @@ def test_a_config_may_say_dims_more_exactly_but_not_otherwise() -> None:
         wrong = ModelConfig(inputs=(TensorConfig(name=name, datatype=datatype, dims=(-1,)),))
         with pytest.raises(ModelLoadFailed, match=name):
             signature_of(found, [], wrong)
+
+
+def test_quick_runs_are_repeated_and_their_median_counts() -> None:
+    quick = [5.0, 0.001, 0.016, 0.001]  # the first is not measured; one met a busy machine
+    assert measured_s([], 3) is None
+    assert measured_s(quick, 3) is None
+    assert measured_s([*quick, *[0.001] * (MOST_RUNS - 3)], 3) == 0.001
+    assert measured_s([5.0, 0.001, 0.016, MEASURE_S], 3) == 0.016
+
+
+def test_slow_runs_are_not_repeated_beyond_the_count() -> None:
+    assert measured_s([9.0, 2.0], 3) is None
+    assert measured_s([9.0, 2.0, 4.0], 3) == 3.0
+    assert measured_s([9.0], 1) == 9.0, "the only one"
