@@ -18,6 +18,9 @@ FIRST_FIT_AGAIN_S = 5.0
 """A series without any fit is tried again after this."""
 
 
+SETTLE_EVERY_S = 30.0
+"""Fine steps are taken in for good several at a time, which costs no more than one; an answer knows them anyhow."""
+
 MOST_ANSWERS = 16
 """Answers kept of one state."""
 
@@ -68,9 +71,9 @@ class Series:
         return self._answers
 
     def settles(self, now_s: float) -> bool:
-        """Whether a step has become so old that it can be taken in for good."""
+        """Whether enough has become so old that it can be taken in for good."""
         settled = self.settled
-        return settled is not None and now_s - SETTLED_S >= settled.end_s + settled.step_s
+        return settled is not None and now_s - SETTLED_S >= settled.end_s + max(settled.step_s, SETTLE_EVERY_S)
 
     def settle(self, recent: DemandSeries, now_s: float) -> FloatArray:
         """Take in for good what came since the settled end (`recent` starts there) and is old; returns the young rest.

@@ -2,7 +2,7 @@
 
 Costs are CPU time, so that a busy machine does not change them. Fits run in processes, as in the service; what they
 cost for FLEET series is computed from a sample. Updates go the service's whole way: values into the journal, read
-again, summed over sources, filtered forward; every 30 s the journal is folded.
+again, summed over sources, filtered forward (steps of ten seconds three at a time); every 30 s the journal is folded.
 """
 
 import os
