@@ -16,6 +16,7 @@ import numpy as np
 from forecaster import calibration, seasons
 from forecaster.calendar import UTC, Calendar, ahead, extended
 from forecaster.calibration import Calibration
+from forecaster.comb import Comb, learn, without
 from forecaster.combine import combine
 from forecaster.explanation import Explanation, Health, MemberState
 from forecaster.launch import Shape, borrowed
@@ -52,6 +53,7 @@ class FittedModel:
     values: FloatArray
     calendar: Calendar
     periods: tuple[int, ...]
+    comb: Comb
     scale: Scale
     members: dict[str, FittedMember]
     calibration: Calibration
@@ -67,6 +69,8 @@ class FittedModel:
     def update(self, rate_rps: FloatArray) -> "FittedModel":
         """The model with the next values of the grid known (NaN: missing), shape (n,). Cheap: nothing is refitted."""
         rates = self.calendar.usual(np.asarray(rate_rps, dtype=float), self.end_s, self.step_s)
+        if len(rates) and self.comb.teeth:
+            rates = without(rates, self.comb.at(len(self.values) + self._places(len(rates))), self._last_rps())
         values = extended(self.values, self.end_s, self.scale.forward(rates), self.step_s, self.calendar)
         return replace(self, values=values, end_s=self.end_s + self.step_s * len(rates))
 
@@ -100,8 +104,8 @@ class FittedModel:
         median = self._median(int(places.max()) + 1)
         spread = self.calibration.spread
         size = spread.size(self.values, median)
-        sampled = self._rates((median + spread.reach(size))[:, places])
-        values = self._rates((median + spread.offsets(quantiles, size))[:, places[:steps]])
+        sampled = self._rates(median + spread.reach(size), places)
+        values = self._rates(median + spread.offsets(quantiles, size), places[:steps])
         rates = sampled[:, :steps]
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
@@ -125,12 +129,11 @@ class FittedModel:
 
     def references(self, steps: int) -> tuple[FloatArray, float]:
         """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""
-        last = self.values[np.isfinite(self.values)][-1:]
         places = self._places(steps)
         reach = int(places.max(initial=0)) + 1
         naive = seasonal_naive.fit(self.values, self.periods, reach)
         path = naive.season_at(self.values, len(self.values) - 1, reach)[places]
-        return self.scale.back(path), float(self.scale.back(last)[0])
+        return self.scale.back(path) + self.comb.at(len(self.values) + places), float(self._last_rps()[0])
 
     def explain(self, horizon_s: float, at_s: float | None = None) -> Explanation:
         """Why the forecast over the horizon, or of the one step of it that `at_s` lies in, is what it is.
@@ -153,11 +156,12 @@ class FittedModel:
         level = float(self.scale.back(np.array([np.nanmean(self.values)]))[0])
         path = self._median(reach)
         usual = self.scale.back(path)[places][chosen].mean()
-        median = self._rates(path[places][None])[0, chosen].mean()
+        spikes = self.comb.at(len(self.values) + places)[chosen].mean()
+        median = self._rates(path, places)[chosen].mean()
         named = "season " + " + ".join(f"{s:g} s" for s in self.seasons_s) if self.periods else "no season"
         spread = self.calibration.spread
         offsets = spread.offsets(QUANTILES, spread.size(self.values, path))
-        fan = self._rates((path + offsets)[:, places])[:, chosen].mean(axis=1)
+        fan = self._rates(path + offsets, places)[:, chosen].mean(axis=1)
         start_s = self.end_s if at_s is None else self.end_s + self.step_s * (chosen.start or 0)
         return Explanation(
             model=self.model,
@@ -168,7 +172,8 @@ class FittedModel:
                 ("level", level),
                 (named, float(season - level)),
                 ("recent errors", float(usual - season)),
-                ("events", float(median - usual)),
+                ("spikes", float(spikes)),
+                ("events", float(median - usual - spikes)),
             ),
             conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
             members=self._member_states(weights),
@@ -194,9 +199,14 @@ class FittedModel:
         """Where each of the next steps in time lies in a path on the local grid, from 0."""
         return ahead(self.end_s, steps, self.step_s, self.calendar) - 1
 
-    def _rates(self, values: FloatArray) -> FloatArray:
-        """Rates of modelled values, shape (…, steps), with the events that are ahead."""
-        return self.calendar.with_events(self.scale.back(values), self.end_s, self.step_s)
+    def _rates(self, values: FloatArray, places: IntArray) -> FloatArray:
+        """Rates of modelled values (…, reach) at these places of the path, with the spikes and events that are due."""
+        spiked = self.scale.back(values[..., places]) + self.comb.at(len(self.values) + places)
+        return self.calendar.with_events(spiked, self.end_s, self.step_s)
+
+    def _last_rps(self) -> FloatArray:
+        """The last rate known, without spikes and events, shape (1,)."""
+        return self.scale.back(self.values[np.isfinite(self.values)][-1:])
 
     def _median(self, steps: int) -> FloatArray:
         origin = np.array([len(self.values) - 1])
@@ -226,8 +236,10 @@ def fit(
     rates = _trimmed(series)
     start_s = series.end_s - series.step_s * len(rates)
     usual = calendar.usual(rates, start_s, series.step_s)
-    scale = scale_for(usual)
-    values, periods, calendar = _on_local_grid(scale.forward(usual), start_s, series.step_s, calendar)
+    local, periods, calendar = _on_local_grid(usual, start_s, series.step_s, calendar)
+    base, comb = learn(local, (*periods, *seasons.calendar_steps(series.step_s)))
+    scale = scale_for(base)
+    values = scale.forward(base)
     wanted = DEFAULT_HORIZON_STEPS if horizon_s is None else max(1, int(np.ceil(horizon_s / series.step_s)))
     chosen: tuple[Member, ...] = (*FAST, *SLOW) if slow else FAST
     first_step = round(series.end_s / series.step_s) - len(values)
@@ -239,6 +251,7 @@ def fit(
         values=values,
         calendar=calendar,
         periods=periods,
+        comb=comb,
         scale=scale,
         members=members,
         calibration=calibrated,
@@ -249,13 +262,13 @@ def fit(
 
 
 def _on_local_grid(
-    values: FloatArray, start_s: float, step_s: float, calendar: Calendar
+    rates: FloatArray, start_s: float, step_s: float, calendar: Calendar
 ) -> tuple[FloatArray, tuple[int, ...], Calendar]:
-    """The values on the grid of local time where days repeat there, the seasons found, and the calendar that holds."""
-    local = extended(values[:1], start_s + step_s, values[1:], step_s, calendar)
-    periods = seasons.find(local, step_s)
+    """The rates on the grid of local time where days repeat there, the seasons found, and the calendar that holds."""
+    local = extended(rates[:1], start_s + step_s, rates[1:], step_s, calendar)
+    periods = seasons.find(scale_for(local).forward(local), step_s)
     if len(calendar.offsets) > 1 and not any(period * step_s % DAY_S == 0 for period in periods):
-        return values, seasons.find(values, step_s), calendar.without_zone()
+        return rates, seasons.find(scale_for(rates).forward(rates), step_s), calendar.without_zone()
     return local, periods, calendar
 
 

@@ -70,10 +70,14 @@ def _with_day(found: tuple[int, ...], step_s: float) -> tuple[int, ...]:
     return (*found, day) if week in found and day not in found and day >= 4 else found
 
 
+def calendar_steps(step_s: float) -> tuple[int, ...]:
+    """Hour, day and week in steps, where they are whole ones."""
+    return tuple(round(season / step_s) for season in CALENDAR_S if season % step_s == 0)
+
+
 def _candidates(values: FloatArray, step_s: float) -> list[int]:
     longest = int(len(values) / MIN_CYCLES)
-    calendar = [round(season / step_s) for season in CALENDAR_S if season % step_s == 0]
-    known = [period for period in calendar if 4 <= period <= longest]
+    known = [period for period in calendar_steps(step_s) if 4 <= period <= longest]
     for peak in _peaks(values, longest):
         if all(abs(peak - period) > max(1, SLACK * period) for period in known):
             known.append(peak)
@@ -99,6 +103,9 @@ def _peaks(values: FloatArray, longest: int) -> list[int]:
     low = np.flatnonzero(correlation < 0.5 * correlation[tops].max()) if len(tops) else np.array([], dtype=int)
     tops = tops[(tops >= 4) & (tops > (low[0] if len(low) else longest))]
     highest = tops[np.argsort(correlation[tops])[::-1][:MAX_PEAKS]]
+    if len(highest):  # the multiples of a sharp season correlate as well as it does: the first of them is it
+        first = tops[np.argmax(correlation[tops] >= AS_GOOD * correlation[highest[0]])]
+        highest = np.unique(np.append(highest, first))
     return list(dict.fromkeys(_sharpened(correlation, int(lag)) for lag in highest))
 
 

@@ -48,7 +48,7 @@ class Carry:
         grid = np.log(self.horizons)
         weights = np.stack([np.interp(ahead, grid, column) for column in self.coefficients.T])
         usual = seen @ weights
-        shifted = _shift(deviation, self.scale, origins)[:, None]
+        shifted = shift(deviation, self.scale, origins)[:, None]
         result: FloatArray = (1.0 - shifted) * usual + shifted * seen[:, 1:2]
         return result
 
@@ -91,7 +91,7 @@ def _regress(seen: FloatArray, targets: FloatArray, ahead: int) -> FloatArray:
     return solved
 
 
-def _shift(deviation: FloatArray, scale: float, places: IntArray) -> FloatArray:
+def shift(deviation: FloatArray, scale: float, places: IntArray) -> FloatArray:
     """How surely the level has shifted, 0..1: a large deviation of one sign over several steps (0.56 after four)."""
     if scale <= 0.0:
         return (np.abs(np.nan_to_num(ewma_at(deviation, 2.0, places))) > 1e-9).astype(float)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from forecaster.members.carry import LAST, half_lives_for
+from forecaster.members.carry import LAST, half_lives_for, shift
 from forecaster.smoothing import decayed_sum, ewma_at, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
 
@@ -58,11 +58,13 @@ class Lagged:
         ahead = np.arange(1, horizon + 1)
         grid, at = np.log(self.knots), np.log(ahead)
         weights = np.stack([np.interp(at, grid, column) for column in self.coefficients.T])
-        recent = np.clip(known.recent_at(origins), -self.limit, self.limit)
+        latest = known.recent_at(origins)
+        recent = np.clip(latest, -self.limit, self.limit)
         path: FloatArray = recent @ weights[: recent.shape[1]]
         for weight, column in zip(weights[recent.shape[1] :], known.seasonal_at(origins[:, None], ahead), strict=True):
             path = path + weight * np.clip(column, -self.limit, self.limit)
-        return path
+        shifted = shift(deviation, self.limit / OUTLIER, origins)[:, None]
+        return (1.0 - shifted) * path + shifted * latest[:, 1:2]
 
 
 def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged:

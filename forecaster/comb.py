@@ -1,0 +1,110 @@
+"""Sharp recurring spikes, taken out before the members see the series and put back where they are due. PURE.
+
+A spike of one minute each hour is nothing that a smooth member can say, and where most members are smooth they outvote
+those that know it. So spikes have a place of their own: steps that stand out from their neighbours, at the same phase
+of a cycle in most of the last cycles, are teeth of a comb, each with its own mean height. The longest cycle that was
+seen often enough decides: a spike on weekdays belongs to the week, and Saturday has none.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from forecaster.smoothing import cycle_means, fill_gaps, robust_scale
+from tidegate.shared.values import FloatArray, IntArray
+
+CYCLES = 3
+"""Cycles after which a period's teeth are believed, and its silence too."""
+
+HALF_LIFE_CYCLES = 4.0
+OFTEN = 0.5
+"""Share of the last cycles (recent ones weigh more) in which a tooth has come."""
+
+MOST_STEPS = 7
+AROUND = 2 * MOST_STEPS + 1
+"""A step stands out from the median of so many steps around it: a spike of MOST_STEPS doesn't move that."""
+
+AT_ONCE = 0.4
+"""Share of a spike's height that its first step rises, and its last one falls."""
+
+LEAST_PERIOD = 3 * AROUND
+SURE = 6.0
+"""Standard deviations of the noise from which on a step stands out …"""
+
+LEAST_SHARE = 0.3
+"""… if it is also at least this share above its neighbours."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comb:
+    """Heights in requests/s by phase, from the longest period on, and the phases that each decides, shape (period,)."""
+
+    teeth: tuple[tuple[FloatArray, FloatArray], ...] = ()
+
+    def at(self, places: IntArray) -> FloatArray:
+        """What is due at places of the grid, requests/s over what is usual around them."""
+        due, open_ = np.zeros(len(places)), np.ones(len(places), dtype=bool)
+        for heights, decided in self.teeth:
+            phases = places % len(heights)
+            due = np.where(open_, heights[phases], due)
+            open_ = open_ & (decided[phases] == 0.0)
+        return due
+
+
+def without(rates_rps: FloatArray, due_rps: FloatArray, around_rps: FloatArray) -> FloatArray:
+    """Rates without the spikes that were due; one that did not come is not taken away."""
+    came = np.abs(rates_rps - due_rps - around_rps) < np.abs(rates_rps - around_rps)
+    return np.where(came, np.maximum(rates_rps - due_rps, 0.0), rates_rps)
+
+
+def learn(rates_rps: FloatArray, periods: tuple[int, ...]) -> tuple[FloatArray, Comb]:
+    """The rates without the spikes that the cycles before had announced, shape (n,), and the comb for what comes."""
+    usable = [p for p in sorted(set(periods), reverse=True) if p >= LEAST_PERIOD and CYCLES * p <= len(rates_rps)]
+    if not usable:
+        return rates_rps, Comb()
+    around = median_filter(fill_gaps(rates_rps), AROUND, mode="nearest")
+    excess = rates_rps - around
+    noise = excess / np.sqrt(np.maximum(around, 1e-9))
+    out = _sharp((noise > SURE * robust_scale(noise)) & (excess > LEAST_SHARE * around), excess)
+    if not out.any():
+        return rates_rps, Comb()
+    due, open_ = np.zeros(len(rates_rps)), np.ones(len(rates_rps), dtype=bool)
+    teeth = []
+    for period in usable:
+        heights, decided = _running(excess, out, period)
+        due = np.where(open_, heights[: len(due)], due)
+        open_ &= decided[: len(due)] == 0.0
+        coming = len(due) + (np.arange(period) - len(due)) % period  # the next place of each phase
+        teeth.append((heights[coming], decided[coming]))
+    return without(rates_rps, due, around), Comb(tuple(teeth))
+
+
+def _sharp(out: NDArray[np.bool_], excess: FloatArray) -> NDArray[np.bool_]:
+    """Those runs of steps that begin and end at once: a tide's peak stands out, too, but rises over hours."""
+    edges = np.diff(np.concatenate(([0], out.astype(int), [0])))
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    if not len(first):
+        return out
+    known = np.concatenate(([0.0], np.nan_to_num(excess), [0.0]))
+    highest = np.array([known[a + 1 : b + 2].max() for a, b in zip(first, last, strict=True)])
+    rise, fall = known[first + 1] - known[first], known[last + 1] - known[last + 2]
+    sharp = (last - first < MOST_STEPS) & (np.minimum(rise, fall) >= AT_ONCE * highest)
+    kept = np.zeros(len(out) + 1)
+    np.add.at(kept, first[sharp], 1.0)
+    np.add.at(kept, last[sharp] + 1, -1.0)
+    return np.cumsum(kept)[:-1] > 0.5
+
+
+def _running(excess: FloatArray, out: NDArray[np.bool_], period: int) -> tuple[FloatArray, FloatArray]:
+    """What the cycles before each step say of it, one period past the end: heights due, and 1 where it is decided."""
+    rows = -(-len(excess) // period)
+    known = np.isfinite(excess)
+    often, weight = cycle_means(np.where(known, out, np.nan), period, HALF_LIFE_CYCLES, rows + 1)
+    height, _ = cycle_means(np.where(known & out, excess, np.nan), period, HALF_LIFE_CYCLES, rows + 1)
+    keep = 0.5 ** (1.0 / HALF_LIFE_CYCLES)
+    decided = weight >= (1.0 - keep**CYCLES) / (1.0 - keep) * 0.99
+    due = np.where(decided & (np.nan_to_num(often) >= OFTEN), np.nan_to_num(height), 0.0)
+    before = np.zeros((1, period))
+    return np.vstack((before, due)).ravel(), np.vstack((before, decided.astype(float))).ravel()

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from forecaster.comb import learn
+from forecaster.model import fit
+from tests.support.tides import counted
+
+RNG = np.random.default_rng(11)
+PERIOD = 96
+
+
+def with_spikes(cycles: int, heights: list[float], at: int = 40) -> np.ndarray:
+    rates = RNG.poisson(50.0, size=cycles * PERIOD).astype(float)
+    for cycle, height in enumerate(heights):
+        rates[cycle * PERIOD + at] += height
+    return rates
+
+
+def test_a_spike_of_each_cycle_is_due_at_its_own_phase_and_height():
+    rates = with_spikes(8, [200.0] * 8)
+    base, comb = learn(rates, (PERIOD,))
+    due = comb.at(8 * PERIOD + np.arange(PERIOD))
+    assert np.flatnonzero(due).tolist() == [40]
+    assert due[40] == pytest.approx(200.0, rel=0.1)
+    assert base[4 * PERIOD :].max() < 90
+
+
+def test_nothing_is_due_before_it_came_in_most_of_the_last_cycles():
+    _, comb = learn(with_spikes(5, [0.0, 0.0, 0.0, 0.0, 200.0]), (PERIOD,))
+    assert comb.at(4 * PERIOD + np.arange(PERIOD))[40] == 0.0
+
+
+def test_an_accident_is_not_due_again():
+    rates = with_spikes(8, [0.0] * 7 + [300.0])
+    base, comb = learn(rates, (PERIOD,))
+    assert not comb.at(8 * PERIOD + np.arange(PERIOD)).any()
+    np.testing.assert_array_equal(base, rates)
+
+
+def test_a_cycle_without_it_is_forgiven_and_takes_nothing_away():
+    rates = with_spikes(8, [200.0] * 7 + [0.0])
+    base, comb = learn(rates, (PERIOD,))
+    assert comb.at(8 * PERIOD + np.arange(PERIOD))[40] == pytest.approx(200.0, rel=0.1)
+    assert base[7 * PERIOD + 40] == rates[7 * PERIOD + 40]
+
+
+def test_the_week_decides_where_it_is_known():
+    days = np.arange(28)
+    _, comb = learn(with_spikes(28, list(np.where(days % 7 < 5, 200.0, 0.0))), (PERIOD, 7 * PERIOD))
+    due = comb.at(28 * PERIOD + np.arange(7 * PERIOD)).reshape(7, PERIOD)[:, 40]
+    np.testing.assert_array_equal(due > 0, [True] * 5 + [False] * 2)
+
+
+def test_past_spikes_are_taken_out_by_what_came_before_them_alone():
+    rates = with_spikes(8, [200.0] * 8)
+    whole, _ = learn(rates, (PERIOD,))
+    cut, _ = learn(rates[: 6 * PERIOD], (PERIOD,))
+    np.testing.assert_array_equal(whole[: 6 * PERIOD - 24], cut[: 6 * PERIOD - 24])
+
+
+def test_a_tide_is_no_comb_however_steep():
+    place = np.arange(10 * PERIOD)
+    rates = RNG.poisson(20.0 + 400.0 * np.maximum(0.0, np.sin(2 * np.pi * place / PERIOD)) ** 8).astype(float)
+    base, comb = learn(rates, (PERIOD,))
+    assert not comb.at(place).any()
+    np.testing.assert_array_equal(base, rates)
+
+
+@pytest.mark.parametrize("width", [1, 3, 7])
+def test_a_spike_each_hour_is_forecast_whole_and_keeps_out_of_its_neighbours(width: int):
+    place = np.arange(60 * 24 * 4)
+    rates = 50.0 + 200.0 * (place % 60 < width)
+    fitted = fit(counted(rates, 60.0))
+    came = fitted.update(rates[:17])  # the comb goes on in phase, over an update within the hour
+    path = came.forecast(3600.0, quantiles=(0.5, 0.9)).values_rps
+    truth = 50.0 + 200.0 * ((17 + np.arange(60)) % 60 < width)
+    np.testing.assert_allclose(path[1], truth, rtol=0.15)
+    assert sum(rate for name, rate in came.explain(3600.0).components if name == "spikes") == pytest.approx(
+        200 * width / 60, rel=0.1
+    )
