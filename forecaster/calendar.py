@@ -49,7 +49,10 @@ class Holiday:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """`offsets` are (from epoch seconds, seconds east of UTC), rising; the first holds for all time before it, too."""
+    """`offsets` are (from epoch seconds, seconds east of UTC), rising; the first holds for all time before it, too.
+
+    `holidays` are known and carried, but no member forecasts by them yet.
+    """
 
     zone: str = "UTC"
     offsets: tuple[tuple[float, float], ...] = ((0.0, 0.0),)

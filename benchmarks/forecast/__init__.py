@@ -10,10 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.forecast import scale, serving
+from benchmarks.forecast import accuracy, calibration, scale, serving, spikes
 from benchmarks.recording import record_section
 
 SECTIONS = {
+    "accuracy": accuracy,
+    "calibration": calibration,
+    "spikes": spikes,
     "serving": serving,
     "scale": scale,
 }
