@@ -22,7 +22,6 @@ class Upstream final : public ConnectionOwner {
   Stream* open(const HeaderViews& headers, Pipe* body, StreamHandler& handler);
   // No longer in the policy: connections end with their last stream.
   void retire();
-  void keep() { retired_ = false; }
   // Nothing refers to it any more.
   bool gone() const { return retired_ && connections_.empty(); }
   void close_all();
