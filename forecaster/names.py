@@ -31,8 +31,10 @@ class NewNames:
         self._waiting: dict[str, _Waiting] = {}
 
     def tell(self, model: str, second: int, arrivals: int, known: bool) -> list[tuple[int, int]]:
-        """The (second, arrivals) of a name that shall be kept now: of one `known` as a series this very one, else []
-        until it shall be a series, and then all that came before."""
+        """The (second, arrivals) of a name that shall be kept now.
+
+        Of a name that is `known` as a series this very one; of another none until it shall be one, then all so far.
+        """
         if known:  # perhaps since a moment ago, by what another router told: what waited here counts, too
             earlier = self._waiting.pop(model, None)
             return [*(earlier.counts if earlier else ()), (second, arrivals)]

@@ -21,7 +21,7 @@ from protos.forecast_pb2_grpc import ForecasterStub
 from tests.support.processes import blocking_channel, free_address, started, wait_until_serving
 from tidegate.shared.grpc_server import channel
 
-SERIES = 40
+SERIES = 20
 RATE_RPS = 40.0
 LENGTH_S = 25.0
 HORIZON_S = 1800.0
