@@ -113,6 +113,51 @@ TEST_CASE("a request waits for a replica, within bounds") {
   CHECK(plane.at_rest());
 }
 
+TEST_CASE("what waited is spread over the replicas that become ready, not heaped on the first") {
+  BackendServer stuck({Behaviour::Kind::hang, "", 0, {}, ""}), quick;
+  PolicySpec none = policy_for({});
+  none.hold.release_outstanding = 2;
+  Plane plane(none, 2);
+  Client one(plane.address()), two(plane.address()), three(plane.address());
+  std::vector<std::shared_ptr<Call>> calls;
+  for (int i = 0; i < 30; ++i) {
+    calls.push_back((i % 3 == 0 ? one : i % 3 == 1 ? two : three).begin(kInfer));
+    calls.back()->send(request_for("m"));
+    calls.back()->end();
+  }
+  CHECK(eventually([&] { return plane.held() == 30; }));
+  PolicySpec first = policy_for({stuck.address()});
+  first.hold.release_outstanding = 2;
+  plane.apply(first);
+  CHECK(eventually([&] { return stuck.count() >= 2; }));
+  CHECK(plane.held() > 0);
+  PolicySpec both = policy_for({stuck.address(), quick.address()});
+  both.hold.release_outstanding = 2;
+  plane.apply(both);
+  CHECK(eventually([&] { return plane.held() == 0; }));
+  CHECK(eventually([&] { return stuck.count() + quick.count() == 30; }));
+  CHECK(quick.count() > stuck.count());
+  size_t answered = 0;
+  for (const auto& call : calls) answered += call->wait(0.2).status() == "0";
+  CHECK(answered == quick.count());
+  for (const auto& call : calls) call->cancel();
+  CHECK(plane.at_rest());
+}
+
+TEST_CASE("what waits already is refused when its replica turns out to come too late") {
+  Plane plane(policy_for({}));
+  Client client(plane.address());
+  auto call = client.begin(kInfer, {{"grpc-timeout", "4S"}});
+  call->send(request_for("m"));
+  call->end();
+  CHECK(eventually([&] { return plane.held() == 1; }));
+  PolicySpec later = policy_for({});
+  later.models = {{"m", 60.0}};
+  plane.apply(later);
+  CHECK(call->wait(2).status() == "14");
+  CHECK(plane.at_rest());
+}
+
 TEST_CASE("apply returns when nothing more is sent by the earlier policy") {
   BackendServer leaving, staying;
   Plane plane(policy_for({leaving.address(), staying.address()}), 2);
