@@ -51,6 +51,7 @@ def _over_time(axis: "Axes", rows: Mapping[str, Any], phases: Mapping[str, tuple
         color = _OURS if ours else _PEERS[(number - 1) % len(_PEERS)]
         axis.step(times, p99_ms, where="post", color=color, linewidth=2.2 if ours else 1.0, label=policy)  # type: ignore[arg-type]
     axis.set_yscale("log")
+    axis.set_ylim(top=DEADLINE_S * 1e3 * 2)  # room for the phases' names
     axis.set_ylabel("p99, ms")
     axis.margins(x=0)
 
@@ -67,5 +68,5 @@ def _shares(axis: "Axes", rows: Mapping[str, Any]) -> None:
         done = [left + width for left, width in zip(done, part, strict=True)]
     for position, row in enumerate(rows.values()):
         axis.text(1.01, position, f"{sum(row['failed'].values())} failed", va="center", fontsize=8)
-    axis.set_xlim(0, 1.15)
+    axis.set_xlim(0, 1.25)
     axis.invert_yaxis()

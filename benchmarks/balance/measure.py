@@ -26,7 +26,8 @@ from tidegate.shared.machine import describe
 NAME = "balance"
 CONNECTIONS = 4
 SETTLE_S = 1.0
-"""Least time between a proxy's first answer and the load, so that its checks have found who is not there yet."""
+"""From when the replicas are ready until the first request, so that checks have found who is there. Sooner it would go
+to replicas that are not, and count against them."""
 WARM_S = 20.0
 
 
@@ -53,17 +54,14 @@ class Teller:
 
 async def warm_up(target: str, roles: Sequence[str]) -> None:
     """Return when each of the roles has answered through the proxy. Raises RuntimeError after WARM_S."""
-    wanted = {ROLES.index(role) for role in roles}
-    settled_s, deadline_s = None, time.monotonic() + WARM_S
+    wanted, deadline_s = {ROLES.index(role) for role in roles}, time.monotonic() + WARM_S
+    await asyncio.sleep(SETTLE_S)
     while time.monotonic() < deadline_s:
         teller = Teller(target, 4 * len(ROLES))
         statuses = await asyncio.gather(*(teller.send(k) for k in range(len(teller.replica))))
         await teller.close()
-        if settled_s is None and set(statuses) == {OK}:
-            settled_s = time.monotonic() + SETTLE_S
-        if settled_s is not None and time.monotonic() >= settled_s and wanted <= set(teller.replica):
+        if set(statuses) == {OK} and wanted <= set(teller.replica):
             return
-        await asyncio.sleep(0.1)
     raise RuntimeError(f"not all of {', '.join(roles)} answered through the proxy within {WARM_S} s")
 
 
@@ -128,7 +126,7 @@ async def measure(
 def _say(turn: int, load: float, policy: Policy, run: Run) -> None:
     p99_s = quantiles(run.load.latency_s[run.load.ok])["p99_s"] or 0.0
     said = f"p99 of answers {p99_s * 1e3:.0f} ms, {int((~run.load.ok).sum())} of {len(run.replica)} failed"
-    Console(stderr=True).print(f"load {load:.0%}, round {turn + 1}, {policy.title}: {said}")
+    Console(stderr=True).print(f"load {load:.0%}, round {turn + 1}, {policy.title}: {said}", soft_wrap=True)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -136,7 +136,7 @@ static_resources:
       grpc_health_check: {{}}
     outlier_detection:
       consecutive_5xx: 5
-      interval: 1s
+      interval: 0.25s
       base_ejection_time: 5s
       max_ejection_percent: 50
       successful_active_health_check_uneject_host: false

@@ -24,7 +24,7 @@ LOADS = (0.65, 0.85)
 DEADLINE_S = 2.0
 """Deadline of every request. One that fails counts as this late."""
 
-_LENGTHS_S = (("steady", 2.0), ("joining", 3.5), ("failing", 3.0), ("mended", 2.5), ("draining", 2.5))
+_LENGTHS_S = (("steady", 2.0), ("joining", 3.5), ("failing", 3.0), ("mended", 3.0), ("draining", 2.5))
 
 
 @dataclass(frozen=True, slots=True)
