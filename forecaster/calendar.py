@@ -51,7 +51,7 @@ class Holiday:
 class Calendar:
     """`offsets` are (from epoch seconds, seconds east of UTC), rising; the first holds for all time before it, too.
 
-    `holidays` are known and carried, but no member forecasts by them yet.
+    What holidays do is learned (`rest_days`); what events do is told.
     """
 
     zone: str = "UTC"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecaster import calibration, seasons
+from forecaster import calibration, rest_days, seasons
 from forecaster.calendar import UTC, Calendar, ahead, extended
 from forecaster.calibration import Calibration
 from forecaster.comb import Comb, learn, without
@@ -22,6 +22,7 @@ from forecaster.explanation import Explanation, Health, MemberState
 from forecaster.launch import Shape, borrowed
 from forecaster.members import FittedMember, Member, seasonal_naive
 from forecaster.registry import FAST, SLOW
+from forecaster.rest_days import RestDays
 from forecaster.series import check_step, regrid_paths
 from forecaster.transform import Scale, scale_for
 from tidegate.shared.errors import InvalidRequest, NoData
@@ -54,6 +55,7 @@ class FittedModel:
     calendar: Calendar
     periods: tuple[int, ...]
     comb: Comb
+    rest: RestDays
     scale: Scale
     members: dict[str, FittedMember]
     calibration: Calibration
@@ -69,9 +71,11 @@ class FittedModel:
     def update(self, rate_rps: FloatArray) -> "FittedModel":
         """The model with the next values of the grid known (NaN: missing), shape (n,). Cheap: nothing is refitted."""
         rates = self.calendar.usual(np.asarray(rate_rps, dtype=float), self.end_s, self.step_s)
+        places = len(self.values) + self._places(len(rates))
         if len(rates) and self.comb.teeth:
-            rates = without(rates, self.comb.at(len(self.values) + self._places(len(rates))), self._last_rps())
-        values = extended(self.values, self.end_s, self.scale.forward(rates), self.step_s, self.calendar)
+            rates = without(rates, self.comb.at(places), self._last_rps())
+        new = self.scale.forward(rates) - self.rest.at(places)
+        values = extended(self.values, self.end_s, new, self.step_s, self.calendar)
         return replace(self, values=values, end_s=self.end_s + self.step_s * len(rates))
 
     def with_calendar(self, calendar: Calendar) -> "FittedModel":
@@ -133,7 +137,8 @@ class FittedModel:
         reach = int(places.max(initial=0)) + 1
         naive = seasonal_naive.fit(self.values, self.periods, reach)
         path = naive.season_at(self.values, len(self.values) - 1, reach)[places]
-        return self.scale.back(path) + self.comb.at(len(self.values) + places), float(self._last_rps()[0])
+        due = len(self.values) + places
+        return self.scale.back(path + self.rest.at(due)) + self.comb.at(due), float(self._last_rps()[0])
 
     def explain(self, horizon_s: float, at_s: float | None = None) -> Explanation:
         """Why the forecast over the horizon, or of the one step of it that `at_s` lies in, is what it is.
@@ -156,6 +161,7 @@ class FittedModel:
         level = float(self.scale.back(np.array([np.nanmean(self.values)]))[0])
         path = self._median(reach)
         usual = self.scale.back(path)[places][chosen].mean()
+        resting = self.scale.back(path[places] + self.rest.at(len(self.values) + places))[chosen].mean()
         spikes = self.comb.at(len(self.values) + places)[chosen].mean()
         median = self._rates(path, places)[chosen].mean()
         named = "season " + " + ".join(f"{s:g} s" for s in self.seasons_s) if self.periods else "no season"
@@ -172,8 +178,9 @@ class FittedModel:
                 ("level", level),
                 (named, float(season - level)),
                 ("recent errors", float(usual - season)),
+                ("holidays", float(resting - usual)),
                 ("spikes", float(spikes)),
-                ("events", float(median - usual - spikes)),
+                ("events", float(median - resting - spikes)),
             ),
             conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
             members=self._member_states(weights),
@@ -201,7 +208,8 @@ class FittedModel:
 
     def _rates(self, values: FloatArray, places: IntArray) -> FloatArray:
         """Rates of modelled values (…, reach) at these places of the path, with the spikes and events that are due."""
-        spiked = self.scale.back(values[..., places]) + self.comb.at(len(self.values) + places)
+        due = len(self.values) + places
+        spiked = self.scale.back(values[..., places] + self.rest.at(due)) + self.comb.at(due)
         return self.calendar.with_events(spiked, self.end_s, self.step_s)
 
     def _last_rps(self) -> FloatArray:
@@ -239,10 +247,12 @@ def fit(
     local, periods, calendar = _on_local_grid(usual, start_s, series.step_s, calendar)
     base, comb = learn(local, (*periods, *seasons.calendar_steps(series.step_s)))
     scale = scale_for(base)
-    values = scale.forward(base)
+    first_step = round(series.end_s / series.step_s) - len(base)
+    east = int(calendar.offset_steps(np.array([series.end_s - series.step_s]), series.step_s)[0])
+    days = rest_days.local_days(calendar, series.step_s)
+    values, rest = rest_days.learn(scale.forward(base), days, periods, first_step + east, series.step_s)
     wanted = DEFAULT_HORIZON_STEPS if horizon_s is None else max(1, int(np.ceil(horizon_s / series.step_s)))
     chosen: tuple[Member, ...] = (*FAST, *SLOW) if slow else FAST
-    first_step = round(series.end_s / series.step_s) - len(values)
     calibrated, members, failures = calibration.calibrate(chosen, values, periods, wanted, first_step, scale)
     return FittedModel(
         model=series.model,
@@ -252,6 +262,7 @@ def fit(
         calendar=calendar,
         periods=periods,
         comb=comb,
+        rest=rest,
         scale=scale,
         members=members,
         calibration=calibrated,

@@ -1,6 +1,18 @@
 """The members that are combined: fast ones at every refit, slow ones on a cadence of their own. PURE."""
 
-from forecaster.members import Member, direct, ets, harmonic, lags, level, mstl, profile, seasonal_naive
+from forecaster.members import (
+    Member,
+    direct,
+    ets,
+    harmonic,
+    lags,
+    level,
+    mean,
+    mstl,
+    profile,
+    seasonal_naive,
+    unobserved,
+)
 
 SEASONAL_NAIVE = "seasonal-naive"
 
@@ -11,8 +23,10 @@ FAST: tuple[Member, ...] = (
     Member("direct", direct.fit),
     Member("lags", lags.fit),
     Member("level", level.fit),
+    Member("mean", mean.fit),
 )
 SLOW: tuple[Member, ...] = (
     Member("ets", ets.fit),
     Member("mstl", mstl.fit),
+    Member("unobserved", unobserved.fit),
 )
