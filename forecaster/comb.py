@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from forecaster.smoothing import cycle_means, fill_gaps, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
@@ -64,6 +63,8 @@ def learn(rates_rps: FloatArray, periods: tuple[int, ...]) -> tuple[FloatArray, 
     usable = [p for p in sorted(set(periods), reverse=True) if p >= LEAST_PERIOD and CYCLES * p <= len(rates_rps)]
     if not usable:
         return rates_rps, Comb()
+    from scipy.ndimage import median_filter  # takes 0.2 s: a process that only answers does without
+
     around = median_filter(fill_gaps(rates_rps), AROUND, mode="nearest")
     excess = rates_rps - around
     noise = excess / np.sqrt(np.maximum(around, 1e-9))

@@ -8,7 +8,7 @@ alone, would have forecast better than the level did.
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.smoothing import cycle_means, ewma, fill_gaps
+from forecaster.smoothing import cycle_means, ewma, fill_gaps, or_zero
 from tidegate.shared.values import FloatArray
 
 DAY_S = 86_400.0
@@ -113,7 +113,10 @@ def _sharpened(correlation: FloatArray, lag: int) -> int:
     """The lag near a peak whose multiples correlate best: noise moves a peak, its tenth multiple shows by how much."""
     slack = max(2, round(SLACK * lag))
     near = np.arange(max(2, lag - slack), min(lag + slack, len(correlation) - 1) + 1)
-    return int(max(near, key=lambda candidate: float(correlation[candidate::candidate].mean())))
+    multiples = near[:, None] * np.arange(1, (len(correlation) - 1) // int(near[0]) + 1)
+    inside = multiples < len(correlation)
+    sums = np.where(inside, correlation[np.where(inside, multiples, 0)], 0.0).sum(axis=1)
+    return int(near[np.argmax(sums / inside.sum(axis=1))])
 
 
 def _measured(rest: FloatArray, period: int) -> int:
@@ -127,12 +130,8 @@ def _measured(rest: FloatArray, period: int) -> int:
     centred = rest[known] - rest[known].mean()
 
     def power(candidate: int) -> float:
-        turn = np.exp(-2j * np.pi * (known % candidate) / candidate)
-        wave, total = np.ones_like(turn), 0.0
-        for _ in range(min(HARMONICS, candidate // 2)):
-            wave = wave * turn
-            total += float(abs(centred @ wave) ** 2)
-        return total
+        waves = np.fft.rfft(np.bincount(known % candidate, centred, candidate))
+        return float((np.abs(waves[1 : HARMONICS + 1]) ** 2).sum())
 
     return max(near, key=power)
 
@@ -161,7 +160,7 @@ def _level_error(rest: FloatArray, judged: NDArray[np.bool_], period: int, lead:
     losses = []
     for half_life in (max(1.0, lead / 2), float(period)):
         level = np.concatenate((np.zeros(lead), ewma(rest, half_life)[:-lead]))
-        losses.append(float(np.mean(np.abs(rest - np.nan_to_num(level))[judged])))
+        losses.append(float(np.mean(np.abs(rest - or_zero(level))[judged])))
     return min(losses)
 
 

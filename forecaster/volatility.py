@@ -8,9 +8,8 @@ Financial Econometrics 7, 2009). Errors divided by their expected size are then 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
-from forecaster.smoothing import ewma, ewma_at, fill_gaps
+from forecaster.smoothing import ewma, ewma_at, fill_gaps, moving_mean, or_zero
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 8
@@ -120,19 +119,20 @@ def _unrest(values: FloatArray, period: int) -> tuple[FloatArray, FloatArray]:
         padded = np.concatenate((np.full(CYCLES * period, np.nan), filled))
         cycles = [padded[(CYCLES - k) * period : (CYCLES - k) * period + len(filled)] for k in range(1, CYCLES + 1)]
         counts = np.maximum(sum(np.isfinite(cycle).astype(float) for cycle in cycles), 1.0)
-        expected = sum(np.nan_to_num(cycle) for cycle in cycles) / counts
+        expected = sum(or_zero(cycle) for cycle in cycles) / counts
         deviation = values - expected
         deviation[:period] = np.nan
     else:
         deviation = values - filled.mean()
-    level = np.concatenate(([0.0], np.nan_to_num(ewma(deviation, 2.0))[:-1]))
+    level = np.concatenate(([0.0], or_zero(ewma(deviation, 2.0))[:-1]))
     return deviation, deviation - level
 
 
 def _log_level(unrest: FloatArray, half_life: float, origins: IntArray) -> FloatArray:
     size = np.abs(unrest)
     usual = float(np.nanmean(size)) if np.isfinite(size).any() else 0.0
-    means = np.nan_to_num(ewma_at(size, half_life, origins), nan=usual)
+    means = ewma_at(size, half_life, origins)
+    means = np.where(np.isnan(means), usual, means)
     return np.asarray(np.log(means + 1e-3 * usual + 1e-9)[:, None])
 
 
@@ -141,7 +141,7 @@ def _phase(surprise: FloatArray, period: int, origins: IntArray, ahead: IntArray
     side = max(1, period // (2 * NEIGHBOURHOOD))
     size = np.abs(surprise)
     usual = float(np.nanmean(size)) if np.isfinite(size).any() else 0.0
-    near = uniform_filter1d(np.where(np.isfinite(size), size, usual), 2 * side + 1, mode="nearest")
+    near = moving_mean(np.where(np.isfinite(size), size, usual), 2 * side + 1)
     padded = np.concatenate((np.full(CYCLES * period, usual), near))
     mean = np.mean([padded[k * period : k * period + len(near)] for k in range(1, CYCLES + 1)], axis=0)
     places = origins[:, None] + ahead - period * -(-(ahead + side) // period)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.smoothing import ewma_at, robust_scale
+from forecaster.smoothing import ewma_at, or_zero, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
 
 HORIZONS = 8
@@ -56,7 +56,7 @@ class Carry:
 def features(deviation: FloatArray, half_lives: tuple[float, ...], places: IntArray) -> FloatArray:
     """The last value and the exponential means at each place, shape (places, 1 + half-lives); 0 before any value."""
     columns = [ewma_at(deviation, half_life, places) for half_life in (LAST, *half_lives)]
-    return np.nan_to_num(np.stack(columns, axis=1), nan=0.0)
+    return or_zero(np.stack(columns, axis=1))
 
 
 def half_lives_for(periods: tuple[int, ...], length: int) -> tuple[float, ...]:
@@ -94,7 +94,7 @@ def _regress(seen: FloatArray, targets: FloatArray, ahead: int) -> FloatArray:
 def shift(deviation: FloatArray, scale: float, places: IntArray) -> FloatArray:
     """How surely the level has shifted, 0..1: a large deviation of one sign over several steps (0.56 after four)."""
     if scale <= 0.0:
-        return (np.abs(np.nan_to_num(ewma_at(deviation, 2.0, places))) > 1e-9).astype(float)
+        return (np.abs(or_zero(ewma_at(deviation, 2.0, places))) > 1e-9).astype(float)
     z = deviation / scale
-    flagged = np.where(np.isfinite(z), np.where(np.abs(z) > SHIFT, np.sign(z), 0.0), np.nan)
-    return np.nan_to_num(ewma_at(flagged, 2.0, places)) ** 2
+    flagged = np.where(np.abs(z) > SHIFT, np.sign(z), 0.0 * z)  # a gap stays one
+    return or_zero(ewma_at(flagged, 2.0, places)) ** 2

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from forecaster.smoothing import repeated
 from tidegate.shared.values import FloatArray, IntArray
 
 
@@ -29,7 +30,7 @@ class Cycles:
         """The season of the first `length` steps."""
         total = np.full(length, self.level)
         for cycle in self.cycles:
-            total += np.resize(cycle, length)
+            total += repeated(cycle, length)
         return total
 
 

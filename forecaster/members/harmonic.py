@@ -11,7 +11,7 @@ import numpy as np
 
 from forecaster.members import carry
 from forecaster.members.fixed_season import Cycles, FixedSeason
-from forecaster.smoothing import robust_scale
+from forecaster.smoothing import repeated, robust_scale
 from tidegate.shared.values import FloatArray
 
 HARMONICS = (30, 14, 6)
@@ -47,8 +47,8 @@ def season_of(values: FloatArray, periods: tuple[int, ...]) -> Cycles:
         pulled = np.clip(error, -limit, limit)
         cycles = []
         for order, (cycle, weight) in enumerate(zip(season.cycles, weights, strict=True)):
-            smooth = _smooth_cycle(pulled + np.resize(cycle, length), weight, len(cycle), order)
-            pulled = pulled + np.resize(cycle - smooth, length)
+            smooth = _smooth_cycle(pulled + repeated(cycle, length), weight, len(cycle), order)
+            pulled = pulled + repeated(cycle - smooth, length)
             cycles.append(smooth)
         level = season.level + float(np.average(pulled[known], weights=longest[known]))
         season = Cycles(level, tuple(cycles))

@@ -11,10 +11,9 @@ as one. Source of the direct strategy: Ben Taieb et al., Expert Systems with App
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from forecaster.members.carry import LAST, half_lives_for, shift
-from forecaster.smoothing import decayed_sum, ewma_at, robust_scale
+from forecaster.smoothing import decayed_sum, ewma_at, moving_mean, or_zero, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 7
@@ -75,7 +74,7 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged
     knots = np.unique(np.round(np.geomspace(1, furthest, KNOTS))).astype(np.int64)
     first = min(max(periods, default=0), len(deviation) // 3)
     limit = OUTLIER * robust_scale(deviation[first:])
-    recent = known.recent_at(np.arange(len(deviation)))
+    recent = known.recent_at(np.arange(len(deviation))).T.copy()
     rows = [_regress(known, recent, deviation, int(knot), first, limit) for knot in knots]
     return Lagged(periods, half_lives, knots, np.array(rows), limit)
 
@@ -93,8 +92,8 @@ class _Known:
 
     @staticmethod
     def of(deviation: FloatArray, periods: tuple[int, ...], half_lives: tuple[float, ...]) -> "_Known":
-        filled = np.nan_to_num(deviation)
-        near = tuple(uniform_filter1d(filled, 2 * (p // NEIGHBOURHOOD) + 1, mode="nearest") for p in periods)
+        filled = or_zero(deviation)
+        near = tuple(moving_mean(filled, 2 * (p // NEIGHBOURHOOD) + 1) for p in periods)
         means = tuple(_cycle_mean(filled, p) for p in periods)
         return _Known(deviation, filled, periods, half_lives, near, means)
 
@@ -102,7 +101,7 @@ class _Known:
         """Shape (origins, features): the last value and the exponential means, now and one season before."""
         places = np.concatenate([origins, *(origins - period for period in self.periods)])
         columns = [ewma_at(self.deviation, half_life, places) for half_life in (LAST, *self.half_lives)]
-        tables = [np.nan_to_num(column).reshape(-1, len(origins)) for column in columns]
+        tables = [or_zero(column).reshape(-1, len(origins)) for column in columns]
         before = [table[1 + k] for k in range(len(self.periods)) for table in tables[:-1]]
         return np.stack([*(table[0] for table in tables), *before], axis=-1)
 
@@ -119,7 +118,10 @@ class _Known:
 
 
 def _looked_up(column: FloatArray, places: IntArray) -> FloatArray:
-    return np.where(places >= 0, column[np.maximum(places, 0)], 0.0)
+    found: FloatArray = column[np.maximum(places, 0)]
+    if places.size and places.min() < 0:
+        found[places < 0] = 0.0
+    return found
 
 
 def _regress(
@@ -128,24 +130,24 @@ def _regress(
     origins = first + np.flatnonzero(np.isfinite(deviation[first + ahead :]))
     stride = max(1, len(origins) // MAX_ROWS)
     origins = origins[::stride]
-    columns = [*recent[origins].T, *known.seasonal_at(origins, np.array(ahead))]
+    columns = [*recent[:, origins], *known.seasonal_at(origins, np.array(ahead))]
     width = len(columns)
     if len(origins) < width:
         return np.zeros(width)
-    x = np.clip(np.stack(columns, axis=1), -limit, limit)
+    x = np.clip(np.stack(columns), -limit, limit)  # a feature a row: numpy copies and sums long rows quickest
     y = np.clip(deviation[origins + ahead], -limit, limit)
     weights = 0.5 ** ((origins[-1] - origins) / (MEMORY * len(deviation)))
-    weighed = x * weights[:, None]
-    gram, overlap = weighed.T @ x, max(1.0, ahead / stride)
+    weighed, total = x * weights, float(weights.sum())
+    gram, overlap = weighed @ x.T, max(1.0, ahead / stride)
     solved, fitted = np.zeros(width), np.zeros(len(y))
     for _ in range(ROUNDS):
         error = y - fitted
         largest = BROKEN * robust_scale(error)
         error = np.clip(error, -largest, largest)
-        noise = float(np.average(error**2, weights=weights))
+        noise = float(weights @ error**2) / total
         penalty = overlap * noise / PRIOR**2 + 1e-9 * np.trace(gram) + 1e-12
-        solved = np.linalg.solve(gram + penalty * np.eye(width), weighed.T @ (fitted + error))
-        fitted = x @ solved
+        solved = np.linalg.solve(gram + penalty * np.eye(width), weighed @ (fitted + error))
+        fitted = solved @ x
     return np.asarray(solved)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.smoothing import ewma, ewma_at
+from forecaster.smoothing import ewma, ewma_at, or_zero
 from tidegate.shared.values import FloatArray, IntArray
 
 HALF_LIVES = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -23,7 +23,7 @@ class Level:
 
     def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """See FittedMember."""
-        level = np.nan_to_num(ewma_at(values, self.half_life, origins), nan=0.0)
+        level = or_zero(ewma_at(values, self.half_life, origins))
         return np.repeat(level[:, None], horizon, axis=1)
 
     def season_at(self, values: FloatArray, origin: int, horizon: int) -> FloatArray:
