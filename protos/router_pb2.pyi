@@ -90,7 +90,7 @@ class RouterState(_message.Message):
     def __init__(self, router_id: _Optional[str] = ..., version: _Optional[int] = ..., backends: _Optional[_Iterable[_Union[BackendState, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ...) -> None: ...
 
 class BackendState(_message.Message):
-    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total", "ejected", "success_share")
+    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total", "ejected", "success_share", "weight")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[BackendState.Status]
@@ -122,6 +122,7 @@ class BackendState(_message.Message):
     FAILED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     EJECTED_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_SHARE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
     address: str
     replica_id: str
     pool: str
@@ -134,7 +135,8 @@ class BackendState(_message.Message):
     failed_total: int
     ejected: bool
     success_share: float
-    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., ejected: _Optional[bool] = ..., success_share: _Optional[float] = ...) -> None: ...
+    weight: float
+    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., ejected: _Optional[bool] = ..., success_share: _Optional[float] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class ModelState(_message.Message):
     __slots__ = ("model", "outstanding", "held", "cost_rows", "arrived_total", "succeeded_total", "failed_total", "refused_total", "ready_backends", "next_ready_in_s")

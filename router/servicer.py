@@ -98,7 +98,7 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
             router_id=self._core.router_id,
             version=snapshot.version,
             backends=[
-                _backend_state(backend, counts.backends.get(target), states.get(target))
+                _backend_state(backend, counts.backends.get(target), states.get(target), self._core.weights.of(target))
                 for backend in snapshot.backends
                 for target in [self._core.targets.get(backend.address, "")]
             ],
@@ -138,7 +138,7 @@ def _demand_second(router_id: str, second: DemandSecond) -> pb.DemandSecond:
 
 
 def _backend_state(
-    backend: Backend, counts: dataplane.BackendCounts | None, state: dataplane.BackendState | None
+    backend: Backend, counts: dataplane.BackendCounts | None, state: dataplane.BackendState | None, weight: float
 ) -> pb.BackendState:
     told = pb.BackendState(
         address=backend.address,
@@ -147,6 +147,7 @@ def _backend_state(
         status=BACKEND_STATUS[backend.status],
         models=sorted(backend.models or ()),
         success_share=1.0,
+        weight=weight,
     )
     if counts is not None:
         told.utilization = counts.utilization

@@ -83,6 +83,7 @@ async def _router(seen: dict[str, Any], address: str) -> None:
                 "status": name(backend.status).removeprefix("STATUS_").lower(),
                 "ejected": backend.ejected,
                 "success_share": backend.success_share,
+                "weight": backend.weight,
                 "outstanding": backend.outstanding,
                 "utilization": backend.utilization,
                 "capacity_rows_per_s": dict(backend.capacity_rows_per_s),
@@ -165,10 +166,12 @@ def render(seen: Mapping[str, Any]) -> RenderableType:
 
 
 def _backends(router_id: str, backends: list[dict[str, Any]]) -> Table:
-    table = _table(f"router {router_id}", ("backend", "pool", "status", "outstanding", "busy", "served", "failed"))
+    table = _table(
+        f"router {router_id}", ("backend", "pool", "status", "weight", "outstanding", "busy", "served", "failed")
+    )
     for one in backends:
         busy = f"{one['utilization']:.0%}"
-        cells = (one["outstanding"], busy, one["succeeded"], one["failed"])
+        cells = (f"{one['weight']:.2f}", one["outstanding"], busy, one["succeeded"], one["failed"])
         state = "ejected" if one["ejected"] and one["status"] == "ready" else one["status"]
         table.add_row(one["address"], one["pool"] or "-", state, *map(str, cells))
     return table
