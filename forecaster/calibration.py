@@ -14,9 +14,10 @@ import numpy as np
 
 from forecaster import volatility
 from forecaster.combine import Weights, combine, weigh
+from forecaster.idle import Idle, idle
 from forecaster.members import FittedMember, Member
 from forecaster.record import Record, record_of
-from forecaster.registry import SEASONAL_NAIVE
+from forecaster.registry import SEASONAL_NAIVE, SEASONLESS
 from forecaster.smoothing import ewma, robust_scale
 from forecaster.spread import FEW, Spread, spread_of
 from forecaster.transform import Scale
@@ -39,6 +40,7 @@ class Calibration:
     tolerance: float
     spread: Spread
     record: Record
+    idle: Idle
 
     @property
     def horizon(self) -> int:
@@ -90,7 +92,8 @@ def _judge(
     actual = scale.back(targets)
     ages = (origins[-1] - origins if len(origins) else origins).astype(float)
     half_life = max(1.0, float(ages.max(initial=1.0)) / 3)
-    weights = weigh(actual - scale.back(medians), ages, half_life)
+    errors = actual - scale.back(medians)
+    weights = weigh(errors, ages, half_life)
     tolerance = _usual_error(targets, medians, weights)
     combined = combine(medians, weights.at(horizon), tolerance)
     residuals = targets - combined
@@ -102,7 +105,19 @@ def _judge(
         tolerance=tolerance,
         spread=spread_of((residuals / sizes)[::-1], ages[::-1], expected),
         record=record_of(targets, combined, sizes, ages, scale, references),
+        idle=_idle(
+            names, actual - scale.back(medians), actual - scale.back(combined), len(values) - 1 - origins, periods
+        ),
     )
+
+
+def _idle(
+    names: tuple[str, ...], members: FloatArray, combined: FloatArray, back: IntArray, periods: tuple[int, ...]
+) -> Idle:
+    """Whether seasons help, by the members' errors (members, origins, horizon) and their combination's."""
+    plain = [np.abs(errors) for name, errors in zip(names, members, strict=True) if name in SEASONLESS]
+    found = [idle(np.abs(combined), errors, back, periods[0] if periods else 0) for errors in plain]
+    return max(found, key=lambda one: one.steps, default=Idle())
 
 
 def _usual_error(targets: FloatArray, medians: FloatArray, weights: Weights) -> float:

@@ -16,6 +16,7 @@ from forecaster import backtest
 from forecaster.calendar import Event
 from forecaster.database import Database
 from forecaster.events import Events, KeptEvent
+from forecaster.explain import explain
 from forecaster.explanation import Explanation
 from forecaster.history import History
 from forecaster.metrics import Metrics
@@ -122,7 +123,7 @@ class Engine:
         def ask(model: FittedModel) -> tuple[Explanation, tuple[Event, ...]]:
             until_s = model.end_s + horizon_s
             near = [one for one in model.calendar.events if one.start_s < until_s and one.end_s > model.end_s]
-            return model.explain(horizon_s, at_s), tuple(near)
+            return explain(model, horizon_s, at_s), tuple(near)
 
         explanation, events = await asyncio.to_thread(self.shelf.answer, series, self._clock(), ask)
         return explanation, events, series.fit_seconds

@@ -18,7 +18,8 @@ from forecaster.calendar import UTC, Calendar, ahead, extended
 from forecaster.calibration import Calibration
 from forecaster.comb import Comb, learn, without
 from forecaster.combine import combine
-from forecaster.explanation import Explanation, Health, MemberState
+from forecaster.explanation import Health
+from forecaster.idle import Idle
 from forecaster.launch import Shape, borrowed
 from forecaster.members import FittedMember, Member, seasonal_naive
 from forecaster.registry import FAST, SLOW
@@ -26,6 +27,7 @@ from forecaster.rest_days import RestDays
 from forecaster.series import check_step, regrid_paths
 from forecaster.transform import Scale, scale_for
 from tidegate.shared.errors import InvalidRequest, NoData
+from tidegate.shared.times import utc
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, IntArray
 
 MAX_POINTS = 30_240
@@ -71,7 +73,7 @@ class FittedModel:
     def update(self, rate_rps: FloatArray) -> "FittedModel":
         """The model with the next values of the grid known (NaN: missing), shape (n,). Cheap: nothing is refitted."""
         rates = self.calendar.usual(np.asarray(rate_rps, dtype=float), self.end_s, self.step_s)
-        places = len(self.values) + self._places(len(rates))
+        places = len(self.values) + self.places(len(rates))
         if len(rates) and self.comb.teeth:
             rates = without(rates, self.comb.at(places), self._last_rps())
         new = self.scale.forward(rates) - self.rest.at(places)
@@ -103,13 +105,13 @@ class FittedModel:
         step = step_s or self.step_s
         check_step(step)
         _count_steps(horizon_s, step)
-        steps, window = self._steps(horizon_s), self._steps(window_s)
-        places = self._places(max(steps, window))
-        median = self._median(int(places.max()) + 1)
+        steps, window = self.steps_in(horizon_s), self.steps_in(window_s)
+        places = self.places(max(steps, window))
+        median = self.median(int(places.max()) + 1)
         spread = self.calibration.spread
         size = spread.size(self.values, median)
-        sampled = self._rates(median + spread.reach(size), places)
-        values = self._rates(median + spread.offsets(quantiles, size), places[:steps])
+        sampled = self.rates_at(median + spread.reach(size), places)
+        values = self.rates_at(median + spread.offsets(quantiles, size), places[:steps])
         rates = sampled[:, :steps]
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
@@ -133,81 +135,23 @@ class FittedModel:
 
     def references(self, steps: int) -> tuple[FloatArray, float]:
         """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""
-        places = self._places(steps)
+        places = self.places(steps)
         reach = int(places.max(initial=0)) + 1
         naive = seasonal_naive.fit(self.values, self.periods, reach)
         path = naive.season_at(self.values, len(self.values) - 1, reach)[places]
         due = len(self.values) + places
         return self.scale.back(path + self.rest.at(due)) + self.comb.at(due), float(self._last_rps()[0])
 
-    def explain(self, horizon_s: float, at_s: float | None = None) -> Explanation:
-        """Why the forecast over the horizon, or of the one step of it that `at_s` lies in, is what it is.
-
-        Raises InvalidRequest naming the field and the value.
-        """
-        _check(horizon_s, QUANTILES, horizon_s)
-        steps = self._steps(horizon_s)
-        if at_s is not None and not self.end_s <= at_s < self.end_s + steps * self.step_s:
-            raise InvalidRequest(
-                f"at_s is {at_s:.0f}: it must lie within the horizon, {self.end_s:.0f} to "
-                f"{self.end_s + steps * self.step_s:.0f}"
-            )
-        chosen = slice(None) if at_s is None else slice((first := int((at_s - self.end_s) / self.step_s)), first + 1)
-        places = self._places(steps)
-        reach, last = int(places.max()) + 1, len(self.values) - 1
-        weights = self.calibration.weights.at(reach)
-        parts = [member.season_at(self.values, last, reach) for member in self.members.values()]
-        season = self.scale.back(np.einsum("mh,mh->h", weights, np.array(parts)))[places][chosen].mean()
-        level = float(self.scale.back(np.array([np.nanmean(self.values)]))[0])
-        path = self._median(reach)
-        usual = self.scale.back(path)[places][chosen].mean()
-        resting = self.scale.back(path[places] + self.rest.at(len(self.values) + places))[chosen].mean()
-        spikes = self.comb.at(len(self.values) + places)[chosen].mean()
-        median = self._rates(path, places)[chosen].mean()
-        named = "season " + " + ".join(f"{s:g} s" for s in self.seasons_s) if self.periods else "no season"
-        spread = self.calibration.spread
-        offsets = spread.offsets(QUANTILES, spread.size(self.values, path))
-        fan = self._rates(path + offsets, places)[:, chosen].mean(axis=1)
-        start_s = self.end_s if at_s is None else self.end_s + self.step_s * (chosen.start or 0)
-        return Explanation(
-            model=self.model,
-            from_s=start_s,
-            until_s=self.end_s + steps * self.step_s if at_s is None else start_s + self.step_s,
-            median_rps=float(median),
-            components=(
-                ("level", level),
-                (named, float(season - level)),
-                ("recent errors", float(usual - season)),
-                ("holidays", float(resting - usual)),
-                ("spikes", float(spikes)),
-                ("events", float(median - resting - spikes)),
-            ),
-            conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
-            members=self._member_states(weights),
-            seasons_s=self.seasons_s,
-            skill=self.calibration.record.skill(steps),
-            health=self.health(),
-            basis=self.basis,
-            fitted_at_s=self.fitted_at_s,
-        )
-
     def health(self) -> Health:
         """How good the forecasts of the past were."""
         return self.calibration.record.health(self.step_s)
 
-    def _member_states(self, weights: FloatArray) -> tuple[MemberState, ...]:
-        means, losses = weights.mean(axis=1), self.calibration.weights.losses
-        taking_part = [
-            MemberState(n, float(w), float(x), "") for n, w, x in zip(self.members, means, losses, strict=True)
-        ]
-        return (*taking_part, *(MemberState(n, 0.0, float("nan"), why) for n, why in self.failures.items()))
-
-    def _places(self, steps: int) -> IntArray:
+    def places(self, steps: int) -> IntArray:
         """Where each of the next steps in time lies in a path on the local grid, from 0."""
         return ahead(self.end_s, steps, self.step_s, self.calendar) - 1
 
-    def _rates(self, values: FloatArray, places: IntArray) -> FloatArray:
-        """Rates of modelled values (…, reach) at these places of the path, with the spikes and events that are due."""
+    def rates_at(self, values: FloatArray, places: IntArray) -> FloatArray:
+        """Rates of modelled values (…, reach) at these places of the path, with what holidays, spikes and events do."""
         due = len(self.values) + places
         spiked = self.scale.back(values[..., places] + self.rest.at(due)) + self.comb.at(due)
         return self.calendar.with_events(spiked, self.end_s, self.step_s)
@@ -216,13 +160,15 @@ class FittedModel:
         """The last rate known, without spikes and events, shape (1,)."""
         return self.scale.back(self.values[np.isfinite(self.values)][-1:])
 
-    def _median(self, steps: int) -> FloatArray:
+    def median(self, steps: int) -> FloatArray:
+        """The members' combined path of the local grid, modelled scale, shape (steps,)."""
         origin = np.array([len(self.values) - 1])
         paths = np.array([member.predict(self.values, origin, steps) for member in self.members.values()])
         result: FloatArray = combine(paths, self.calibration.weights.at(steps), self.calibration.tolerance)[0]
         return result
 
-    def _steps(self, length_s: float) -> int:
+    def steps_in(self, length_s: float) -> int:
+        """How many steps such a length takes. Raises InvalidRequest for more than MAX_HORIZON_STEPS."""
         return _count_steps(length_s, self.step_s)
 
 
@@ -268,7 +214,7 @@ def fit(
         calibration=calibrated,
         failures=failures,
         fitted_at_s=series.end_s,
-        basis=_basis(lender, periods),
+        basis=_basis(lender, periods, calibrated.idle, series),
     )
 
 
@@ -283,10 +229,17 @@ def _on_local_grid(
     return local, periods, calendar
 
 
-def _basis(lender: str, periods: tuple[int, ...]) -> str:
+def _basis(lender: str, periods: tuple[int, ...], idle: Idle, series: DemandSeries) -> str:
     if lender:
         return f"too new for seasons of its own: the shape of {lender} at its own level"
-    return "" if periods else "no season found: the recent level is carried on"
+    if not periods:
+        return "no season found: the recent level is carried on"
+    if not idle.steps:
+        return ""
+    since = utc(series.end_s - series.step_s * idle.steps)
+    return (
+        f"seasons have not helped since {since}: errors were {idle.ratio:.0%} of those of the recent level carried on"
+    )
 
 
 def refit_after_s(model: FittedModel) -> float:

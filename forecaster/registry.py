@@ -15,15 +15,21 @@ from forecaster.members import (
 )
 
 SEASONAL_NAIVE = "seasonal-naive"
+LAGS = "lags"
+LEVEL = "level"
+MEAN = "mean"
+
+SEASONLESS = (LEVEL, MEAN)
+"""What is left of a forecast where seasons don't help."""
 
 FAST: tuple[Member, ...] = (
     Member(SEASONAL_NAIVE, seasonal_naive.fit),
     Member("profile", profile.fit),
     Member("harmonic", harmonic.fit),
     Member("direct", direct.fit),
-    Member("lags", lags.fit),
-    Member("level", level.fit),
-    Member("mean", mean.fit),
+    Member(LAGS, lags.fit),
+    Member(LEVEL, level.fit),
+    Member(MEAN, mean.fit),
 )
 SLOW: tuple[Member, ...] = (
     Member("ets", ets.fit),

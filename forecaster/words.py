@@ -9,7 +9,9 @@ def summary(explanation: Explanation, horizon_s: float) -> str:
     parts = ", ".join(f"{name} {rate:+.3g}" for name, rate in explanation.components)
     seasons = " and ".join(duration(s) for s in explanation.seasons_s)
     first = f"Over the next {duration(horizon_s)} about {total:.3g} requests/s are expected: {parts}."
-    second = f"It repeats every {seasons}." if seasons else "No season was found: the recent level is carried on."
+    second = f"It repeats every {seasons}." if seasons else ""
+    if explanation.basis:
+        second = f"{second} Fallback: {explanation.basis}.".lstrip()
     leading = max(explanation.members, key=lambda member: member.weight)
     third = f"The leading member is {leading.name} with {leading.weight:.0%}."
     skill = explanation.skill
@@ -19,7 +21,13 @@ def summary(explanation: Explanation, horizon_s: float) -> str:
         if skill.origins
         else "It is too new to have been judged: take its quantiles as a guess."
     )
-    return " ".join((first, second, third, fourth))
+    return " ".join(sentence for sentence in (first, second, third, fourth) if sentence)
+
+
+def season(length_s: float) -> str:
+    """A season by its length: `daily season`, `season of 10 min`."""
+    named = {3600.0: "hourly", 86_400.0: "daily", 604_800.0: "weekly"}.get(length_s)
+    return f"{named} season" if named else f"season of {duration(length_s)}"
 
 
 def duration(seconds: float) -> str:

@@ -65,7 +65,7 @@ def an_explanation() -> pb.ExplainResponse:
         median_rps=46.2,
         components=[
             pb.Component(name=name, rate_rps=rate)
-            for name, rate in (("level", 51.0), ("season 86400 s", -6.0), ("recent errors", -0.8), ("events", 2.0))
+            for name, rate in (("level", 51.0), ("daily season", -6.0), ("recent errors", -0.8), ("events", 2.0))
         ],
         conformal=figures(0.1, 4.0, 7.0, 10.0, 18.0),
         members=[

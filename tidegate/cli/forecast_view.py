@@ -85,7 +85,7 @@ def _forecast(console: Console, forecast: Forecast, past: DemandSeries) -> Rende
     table.add_row("highest", f"within {duration(forecast.window_s)}", *highest)
     words = f"requests/s, times in UTC. {skill_words(forecast.skill)}"
     if forecast.basis:
-        words += f" It rests on less than seasons of its own: {forecast.basis}."
+        words += f" Fallback: {forecast.basis}."
     return Group(Text.from_ansi(drawn, no_wrap=True), table, Text(words))
 
 

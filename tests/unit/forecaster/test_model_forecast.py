@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from forecaster import model as core
+from forecaster.explain import explain
 from forecaster.members import Member
 from forecaster.model import fit
 from tests.support.tides import counted, tide_rates
@@ -143,7 +144,7 @@ def test_a_failing_member_is_out_and_says_why(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(core, "FAST", (*core.FAST, Member("unlucky", broken)))
     fitted = fit(counted(tide_rates(600, 60)))
-    states = {state.name: state for state in fitted.explain(30).members}
+    states = {state.name: state for state in explain(fitted, 30).members}
     assert states["unlucky"].failure == "ZeroDivisionError: no such luck"
     assert states["unlucky"].weight == 0.0
     assert sum(state.weight for state in states.values()) == pytest.approx(1.0)
@@ -151,13 +152,13 @@ def test_a_failing_member_is_out_and_says_why(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_slow_members_take_part_when_asked():
-    states = fit(counted(tide_rates(600, 60)), slow=True).explain(30).members
+    states = explain(fit(counted(tide_rates(600, 60)), slow=True), 30).members
     assert {state.name for state in states} >= {"ets", "mstl"}
     assert all(state.failure == "" and state.weight > 0 for state in states)
 
 
 def test_components_add_up_to_the_median(tide: core.FittedModel):
-    total = sum(rate for _, rate in tide.explain(60).components)
+    total = sum(rate for _, rate in explain(tide, 60).components)
     assert total == pytest.approx(tide.forecast(60, quantiles=(0.5,)).values_rps.mean(), rel=0.05)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from forecaster.comb import learn
+from forecaster.explain import explain
 from forecaster.model import fit
 from tests.support.tides import counted
 
@@ -75,6 +76,6 @@ def test_a_spike_each_hour_is_forecast_whole_and_keeps_out_of_its_neighbours(wid
     path = came.forecast(3600.0, quantiles=(0.5, 0.9)).values_rps
     truth = 50.0 + 200.0 * ((17 + np.arange(60)) % 60 < width)
     np.testing.assert_allclose(path[1], truth, rtol=0.15)
-    assert sum(rate for name, rate in came.explain(3600.0).components if name == "spikes") == pytest.approx(
+    assert sum(rate for name, rate in explain(came, 3600.0).components if name == "spikes") == pytest.approx(
         200 * width / 60, rel=0.1
     )
