@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from forecaster.calendar import Calendar
+from forecaster.smoothing import circular_mean
 from tidegate.shared.values import FloatArray, IntArray
 
 DAY_S, WEEK_S = 86_400.0, 604_800.0
@@ -102,5 +102,6 @@ def _usual(values: FloatArray, first_step: int, season: int, day: int) -> tuple[
 
 def _learned(seen: FloatArray) -> FloatArray:
     """How holidays (n, day) differed from the days of rest before them, as far as so many are believed."""
-    total: FloatArray = uniform_filter1d(np.nan_to_num(seen).sum(axis=0), max(1, seen.shape[1] // SMOOTH), mode="wrap")
-    return total / (len(seen) + 1.0)
+    total = circular_mean(np.nan_to_num(seen).sum(axis=0)[None], seen.shape[1] // SMOOTH)[0]
+    result: FloatArray = total / (len(seen) + 1.0)
+    return result

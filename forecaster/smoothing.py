@@ -119,7 +119,7 @@ def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: 
 def circular_mean(table: FloatArray, width: int) -> FloatArray:
     """Moving mean of each row over `width` neighbouring phases, the row's end joined to its start."""
     side = width // 2
-    return _window_means(np.concatenate((table[:, -side:], table, table[:, :side]), axis=1), 2 * side + 1)
+    return _window_means(np.pad(table, ((0, 0), (side, side)), mode="wrap"), 2 * side + 1)
 
 
 def moving_mean(values: FloatArray, width: int) -> FloatArray:
