@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster import volatility
+from forecaster import conformal, volatility
 from forecaster.combine import Weights, combine, weigh
+from forecaster.conformal import Widths
 from forecaster.idle import Idle, idle
 from forecaster.members import FittedMember, Member
 from forecaster.record import Record, record_of
@@ -39,6 +40,7 @@ class Calibration:
     weights: Weights
     tolerance: float
     spread: Spread
+    widths: Widths
     record: Record
     idle: Idle
 
@@ -104,6 +106,7 @@ def _judge(
         weights=weights,
         tolerance=tolerance,
         spread=spread_of((residuals / sizes)[::-1], ages[::-1], expected),
+        widths=conformal.learn(residuals / sizes, sizes, ages),
         record=record_of(targets, combined, sizes, ages, scale, references),
         idle=_idle(
             names, actual - scale.back(medians), actual - scale.back(combined), len(values) - 1 - origins, periods

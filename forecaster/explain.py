@@ -32,6 +32,7 @@ def explain(model: FittedModel, horizon_s: float, at_s: float | None = None) -> 
     median = float(model.rates_at(path, places)[chosen].mean())
     spread = model.calibration.spread
     offsets = spread.offsets(QUANTILES, spread.size(model.values, path))
+    offsets = model.calibration.widths.widened(offsets, QUANTILES)
     fan = model.rates_at(path + offsets, places)[:, chosen].mean(axis=1)
     from_s = model.end_s + model.step_s * (chosen.start or 0)
     return Explanation(

@@ -108,15 +108,17 @@ class FittedModel:
         steps, window = self.steps_in(horizon_s), self.steps_in(window_s)
         places = self.places(max(steps, window))
         median = self.median(int(places.max()) + 1)
-        spread = self.calibration.spread
+        spread, widths = self.calibration.spread, self.calibration.widths
         size = spread.size(self.values, median)
         sampled = self.rates_at(median + spread.reach(size), places)
-        values = self.rates_at(median + spread.offsets(quantiles, size), places[:steps])
+        values = self.rates_at(median + widths.widened(spread.offsets(quantiles, size), quantiles), places[:steps])
         rates = sampled[:, :steps]
         if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
             values = np.quantile(rates, quantiles, axis=0)
-        highest = spread.highest(sampled[:, :window].max(axis=1), quantiles, window)
+        maxima = sampled[:, :window].max(axis=1)
+        middle = float(spread.highest(maxima, (0.5,), window)[0])
+        highest = widths.highest(spread.highest(maxima, quantiles, window), middle, quantiles, window)
         return Forecast(
             model=self.model,
             issued_at_s=self.end_s if issued_at_s is None else issued_at_s,

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from forecaster import conformal
+from tidegate.shared.values import QUANTILES
+
+ORIGINS, HORIZON = 600, 12
+AGES = np.arange(ORIGINS)[::-1].astype(float)
+
+
+def errors(growth: float) -> np.ndarray:
+    """Normal errors that are `growth` times as large at the end as at the start."""
+    noise = np.random.default_rng(11).normal(size=(ORIGINS, HORIZON))
+    return noise * np.geomspace(1.0, growth, ORIGINS)[:, None]
+
+
+def learned(growth: float) -> conformal.Widths:
+    return conformal.learn(errors(growth), np.ones((ORIGINS, HORIZON)), AGES)
+
+
+def test_quantiles_that_kept_falling_short_are_widened_up_to_the_cap():
+    factors = learned(6.0).at(QUANTILES, HORIZON)
+    assert factors[QUANTILES.index(0.95)].min() > 1.0 + 0.7 * conformal.MOST
+    assert (factors <= np.exp(conformal.MOST) + 1e-12).all()
+
+
+@pytest.mark.parametrize("growth", [1.0, 0.3])
+def test_quantiles_that_covered_are_hardly_touched_and_never_narrowed(growth: float):
+    factors = learned(growth).at(QUANTILES, HORIZON)
+    assert (factors >= 1.0).all()
+    assert factors.mean() < 1.02
+
+
+def test_the_median_stays_where_the_members_put_it():
+    np.testing.assert_array_equal(learned(6.0).at((0.1, 0.5), HORIZON), 1.0)
+
+
+def test_what_is_widened_still_rises_and_what_lies_below_the_median_stays():
+    offsets = np.linspace(-1.0, 2.0, len(QUANTILES))[:, None] * np.ones(HORIZON)
+    widened = learned(6.0).widened(offsets, QUANTILES)
+    assert (np.diff(widened, axis=0) >= 0).all()
+    np.testing.assert_array_equal(widened[0], offsets[0])
+    assert (widened[-1] > offsets[-1]).all()
+
+
+def test_the_maximum_is_widened_from_its_median():
+    maxima = np.array([10.0, 12.0, 13.0, 14.0, 18.0])
+    widened = learned(6.0).highest(maxima, 10.0, QUANTILES, 6)
+    assert widened[0] == 10.0
+    assert 14.0 < widened[3] <= 10.0 + 4.0 * np.exp(conformal.MOST)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (10, 5), (200, 1)])
+def test_few_origins_or_gaps_alone_teach_nothing(shape: tuple[int, int]):
+    gaps = np.full(shape, np.nan)
+    factors = conformal.learn(gaps, np.ones(shape), np.arange(shape[0])[::-1].astype(float)).at(QUANTILES, 20)
+    np.testing.assert_array_equal(factors, 1.0)
+
+
+def test_what_is_learned_of_an_origin_rests_on_what_was_known_before_it():
+    known = errors(6.0)
+    later = known.copy()
+    later[-1] = 100.0
+    one, other = (conformal.learn(e, np.ones_like(e), AGES).logs for e in (known, later))
+    assert np.abs(one - other).max() <= conformal.RATE + 1e-12
