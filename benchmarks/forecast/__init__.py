@@ -1,6 +1,7 @@
 """The forecaster: how well it forecasts beside its peers, and what it costs.
 
-`python -m benchmarks forecast [--only SECTION …]` prints each section's table and records it by itself.
+`python -m benchmarks forecast [--only SECTION …]` prints each section's table, records it by itself, and draws
+its chart where it has one.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.forecast import accuracy, calibration, scale, serving, spikes
+from benchmarks.forecast.chart import CHARTS
 from benchmarks.recording import record_section
 
 SECTIONS = {
@@ -31,4 +33,10 @@ def main(arguments: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             result = SECTIONS[name].measure(Path(folder))
         console.print(SECTIONS[name].table(result))
-        console.print(f"recorded in {record_section('forecast', name, result)}")
+        path = record_section("forecast", name, result)
+        console.print(f"recorded in {path}")
+        if name in CHARTS:
+            chart = path.with_suffix("") / f"{name}.png"
+            chart.parent.mkdir(exist_ok=True)
+            CHARTS[name](result, chart)
+            console.print(f"drawn into {chart}")
