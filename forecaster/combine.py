@@ -41,12 +41,24 @@ def combine(medians: FloatArray, weights: FloatArray, tolerance: float) -> Float
     repeats a broken day, or explodes, is outvoted and not averaged. `medians` (members, origins, horizon), `weights`
     (members, horizon).
     """
-    order = np.argsort(medians, axis=0)
-    ranked = np.take_along_axis(medians, order, axis=0)
-    shares = np.cumsum(np.take_along_axis(np.broadcast_to(weights[:, None, :], medians.shape), order, axis=0), axis=0)
-    middle = np.take_along_axis(ranked, np.argmax(shares >= 0.5 - 1e-9, axis=0)[None], axis=0)
-    pulled = np.clip(medians, middle - tolerance, middle + tolerance)
-    return np.asarray(np.einsum("mh,moh->oh", weights, pulled))
+    if np.isfinite(tolerance):
+        middle = _weighted_median(medians, weights)
+        medians = np.clip(medians, middle - tolerance, middle + tolerance)
+    return np.asarray(np.einsum("mh,moh->oh", weights, medians))
+
+
+def _weighted_median(medians: FloatArray, weights: FloatArray) -> FloatArray:
+    """The least of the members' values that half of the weight lies at or under, shape (origins, horizon).
+
+    Every member is compared with every other: for a handful of them that takes a third of the time of sorting.
+    """
+    middle = np.full(medians.shape[1:], np.inf)
+    for candidate in medians:
+        share = np.zeros(candidate.shape)
+        for other, weight in zip(medians, weights, strict=True):
+            share += weight * (other <= candidate)
+        middle = np.minimum(middle, np.where(share >= 0.5 - 1e-9, candidate, np.inf))
+    return middle
 
 
 def weigh(errors_rps: FloatArray, ages: FloatArray, half_life: float) -> Weights:
@@ -79,11 +91,10 @@ def member_loss(errors: FloatArray, recency: FloatArray) -> float:
     known = np.isfinite(errors)
     if not known.any():
         return float("nan")
-    weights = np.broadcast_to(recency[:, None], errors.shape)[known]
-    flat = errors[known]
-    losses = []
+    weights, flat = np.broadcast_to(recency[:, None], errors.shape)[known], errors[known]
+    losses, total = [], weights.sum()
     for level in LEVELS:
         offset = 0.0 if level == 0.5 else float(np.quantile(flat, level))
         left = flat - offset
-        losses.append(float(np.average(np.maximum(level * left, (level - 1.0) * left), weights=weights)))
+        losses.append(float(weights @ np.maximum(level * left, (level - 1.0) * left) / total))
     return float(np.mean(losses))

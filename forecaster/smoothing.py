@@ -9,6 +9,9 @@ from tidegate.shared.values import FloatArray, IntArray
 SETTLED = 40.0
 """Half-lives after which an old value counts for nothing: 2^-40 is a millionth of a millionth."""
 
+NOTHING = 1e-20
+"""A weight so small that the value before does not show: the mean is the last value."""
+
 SCATTERED = 8
 """Places up to which each is summed by itself; for more, the whole series is filtered once."""
 
@@ -31,10 +34,12 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
     keep = 0.5 ** (1.0 / half_life)
     first = int(known.argmax())
     whole = bool(known[first:].all())
-    means = decayed_sum(values[first:] if whole else values[known], keep)
-    means *= 1.0 - keep
-    young = min(len(means), int(np.ceil(SETTLED * half_life)))  # older than that, the weights sum to one
-    means[:young] /= 1.0 - keep ** np.arange(1.0, young + 1.0)
+    means = values[first:] if whole else values[known]
+    if keep > NOTHING:
+        means = decayed_sum(means, keep)
+        means *= 1.0 - keep
+        young = min(len(means), int(np.ceil(SETTLED * half_life)))  # older than that, the weights sum to one
+        means[:young] /= 1.0 - _decay(half_life, 1 << young.bit_length())[1 : young + 1]
     if whole:
         return np.concatenate((np.full(first, np.nan), means)) if first else means
     held: FloatArray = np.concatenate(([np.nan], means))[np.cumsum(known)]
@@ -79,8 +84,11 @@ def ewma_at(values: FloatArray, half_life: float, places: IntArray) -> FloatArra
 
 
 def _ewma_last(values: FloatArray, half_life: float) -> float:
-    seen = values[::-1]
-    seen = seen[np.isfinite(seen)][: int(np.ceil(SETTLED * half_life)) + 1]
+    most = int(np.ceil(SETTLED * half_life)) + 1
+    seen = values[-most:]
+    if not np.isfinite(seen).all():
+        seen = values[np.isfinite(values)][-most:]
+    seen = seen[::-1]
     if not len(seen):
         return float("nan")
     keep = 0.5 ** (1.0 / half_life)
@@ -91,7 +99,7 @@ def _ewma_last(values: FloatArray, half_life: float) -> float:
 @lru_cache(maxsize=64)
 def _decay(half_life: float, length: int) -> FloatArray:
     """Weights by age; kept, since the powers cost more than the sum that they are for."""
-    weights: FloatArray = 0.5 ** (np.arange(length) / half_life)
+    weights: FloatArray = np.exp2(np.arange(length) / -half_life)
     weights.flags.writeable = False
     return weights
 

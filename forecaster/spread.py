@@ -83,8 +83,9 @@ def spread_of(errors: FloatArray, ages: FloatArray, volatility: Volatility) -> S
     known = np.isfinite(errors)
     enough = known.mean(axis=1) >= 0.5 if errors.size else np.zeros(len(errors), dtype=bool)
     horizon = max(1, errors.shape[1])
-    kept = [_bridge(row) for row in errors[enough]]
-    paths = np.array(kept) if kept else np.zeros((0, horizon))
+    paths = errors[enough].reshape(-1, horizon)
+    for row in np.flatnonzero(~np.isfinite(paths).all(axis=1)):
+        paths[row] = _bridge(paths[row])
     weights = 0.5 ** (ages[enough] / max(MEMORY * float(ages.max(initial=1.0)), 1.0))
     if len(paths) < FEW:
         paths = np.vstack((paths, np.outer(_normal_quantiles() * PRIOR_SPREAD, np.ones(horizon))))
@@ -105,7 +106,7 @@ def _at_knot(paths: FloatArray, weights: FloatArray, knot: int, stride: float) -
 
 def _bridge(row: FloatArray) -> FloatArray:
     known = np.flatnonzero(np.isfinite(row))
-    return row if len(known) == len(row) else np.interp(np.arange(len(row)), known, row[known])
+    return np.interp(np.arange(len(row)), known, row[known])
 
 
 def _normal_quantiles() -> FloatArray:

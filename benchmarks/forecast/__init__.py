@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.forecast import accuracy, calibration, scale, serving, spikes
+from benchmarks.forecast import accuracy, calibration, scale, serving, speed, spikes
 from benchmarks.forecast.chart import CHARTS
 from benchmarks.recording import record_section
 
@@ -19,6 +19,7 @@ SECTIONS = {
     "accuracy": accuracy,
     "calibration": calibration,
     "spikes": spikes,
+    "speed": speed,
     "serving": serving,
     "scale": scale,
 }

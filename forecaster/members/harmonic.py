@@ -72,4 +72,5 @@ def _smooth_cycle(values: FloatArray, weights: FloatArray, period: int, order: i
 
 
 def _recency(length: int, period: int) -> FloatArray:
-    return 0.5 ** (np.arange(length)[::-1] / (MEMORY_CYCLES * period))
+    weights: FloatArray = np.exp2(np.arange(1 - length, 1) / (MEMORY_CYCLES * period))
+    return weights

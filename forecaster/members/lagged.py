@@ -74,7 +74,7 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged
     knots = np.unique(np.round(np.geomspace(1, furthest, KNOTS))).astype(np.int64)
     first = min(max(periods, default=0), len(deviation) // 3)
     limit = OUTLIER * robust_scale(deviation[first:])
-    recent = known.recent_at(np.arange(len(deviation))).T.copy()
+    recent = np.clip(known.recent_at(np.arange(len(deviation))).T, -limit, limit)
     rows = [_regress(known, recent, deviation, int(knot), first, limit) for knot in knots]
     return Lagged(periods, half_lives, knots, np.array(rows), limit)
 
@@ -130,13 +130,14 @@ def _regress(
     origins = first + np.flatnonzero(np.isfinite(deviation[first + ahead :]))
     stride = max(1, len(origins) // MAX_ROWS)
     origins = origins[::stride]
-    columns = [*recent[:, origins], *known.seasonal_at(origins, np.array(ahead))]
-    width = len(columns)
+    # A feature a row: numpy copies and sums long rows quickest. `recent` is clipped already.
+    seasonal = known.seasonal_at(origins, np.array(ahead))
+    width = len(recent) + len(seasonal)
     if len(origins) < width:
         return np.zeros(width)
-    x = np.clip(np.stack(columns), -limit, limit)  # a feature a row: numpy copies and sums long rows quickest
+    x = np.concatenate((recent[:, origins], *(np.clip(column, -limit, limit)[None] for column in seasonal)))
     y = np.clip(deviation[origins + ahead], -limit, limit)
-    weights = 0.5 ** ((origins[-1] - origins) / (MEMORY * len(deviation)))
+    weights = np.exp2((origins - origins[-1]) / (MEMORY * len(deviation)))
     weighed, total = x * weights, float(weights.sum())
     gram, overlap = weighed @ x.T, max(1.0, ahead / stride)
     solved, fitted = np.zeros(width), np.zeros(len(y))

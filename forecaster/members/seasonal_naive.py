@@ -37,6 +37,8 @@ def fit(_values: FloatArray, periods: tuple[int, ...], _horizon: int) -> Seasona
 
 def filled_from_last_cycle(values: FloatArray, period: int) -> FloatArray:
     """The values with each gap filled from the cycle before it, or by the mean up to there; nothing later is used."""
+    if np.isfinite(values).all():
+        return values
     rows = -(-len(values) // period)
     padded = np.full(rows * period, np.nan)
     padded[: len(values)] = values
