@@ -32,6 +32,7 @@ def explain(model: FittedModel, horizon_s: float, at_s: float | None = None) -> 
     median = float(model.rates_at(path, places)[chosen].mean())
     spread = model.calibration.spread
     offsets = spread.offsets(QUANTILES, spread.size(model.values, path))
+    plain = model.rates_at(path + offsets, places)[:, chosen].mean(axis=1)
     offsets = model.calibration.widths.widened(offsets, QUANTILES)
     fan = model.rates_at(path + offsets, places)[:, chosen].mean(axis=1)
     from_s = model.end_s + model.step_s * (chosen.start or 0)
@@ -49,6 +50,7 @@ def explain(model: FittedModel, horizon_s: float, at_s: float | None = None) -> 
             ("events", median - resting - spikes),
         ),
         conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
+        widened=tuple((q, float(wide - rate)) for q, wide, rate in zip(QUANTILES, fan, plain, strict=True)),
         members=_member_states(model, weights),
         seasons_s=model.seasons_s,
         skill=model.calibration.record.skill(len(places)),

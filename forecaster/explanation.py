@@ -37,9 +37,9 @@ class Health:
 class Explanation:
     """Why the forecast of [from_s, until_s) is what it is.
 
-    `components` (name, requests/s) add up to `median_rps`, the mean median of that stretch, and `conformal` is
-    (quantile, requests/s between it and the median). `basis` says in words what the forecast rests on where that is
-    not the series' own seasons; empty where it is.
+    `components` (name, requests/s) add up to `median_rps`, the mean median of that stretch. `conformal` is (quantile,
+    requests/s between it and the median), `widened` what of that the online correction has added. `basis` says in
+    words what the forecast rests on where that is not the series' own seasons; empty where it is.
     """
 
     model: str
@@ -48,6 +48,7 @@ class Explanation:
     median_rps: float
     components: tuple[tuple[str, float], ...]
     conformal: tuple[tuple[float, float], ...]
+    widened: tuple[tuple[float, float], ...]
     members: tuple[MemberState, ...]
     seasons_s: tuple[float, ...]
     skill: Skill

@@ -36,6 +36,7 @@ def explanation_to_proto(
         median_rps=explanation.median_rps,
         components=[pb.Component(name=name, rate_rps=rate) for name, rate in explanation.components],
         conformal=_figures(explanation.conformal),
+        widened=_figures(explanation.widened),
         members=[pb.Member(name=m.name, weight=m.weight, loss=m.loss, failure=m.failure) for m in explanation.members],
         seasons_s=explanation.seasons_s,
         skill=skill_to_proto(explanation.skill),

@@ -115,7 +115,7 @@ class ExplainRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., horizon_s: _Optional[float] = ..., at_s: _Optional[float] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("model", "from_s", "until_s", "median_rps", "components", "conformal", "members", "seasons_s", "skill", "health", "basis", "fitted_at_s", "fit_seconds", "events", "summary")
+    __slots__ = ("model", "from_s", "until_s", "median_rps", "components", "conformal", "members", "seasons_s", "skill", "health", "basis", "fitted_at_s", "fit_seconds", "events", "summary", "widened")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FROM_S_FIELD_NUMBER: _ClassVar[int]
     UNTIL_S_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +131,7 @@ class ExplainResponse(_message.Message):
     FIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    WIDENED_FIELD_NUMBER: _ClassVar[int]
     model: str
     from_s: float
     until_s: float
@@ -146,7 +147,8 @@ class ExplainResponse(_message.Message):
     fit_seconds: float
     events: _containers.RepeatedCompositeFieldContainer[Event]
     summary: str
-    def __init__(self, model: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., median_rps: _Optional[float] = ..., components: _Optional[_Iterable[_Union[Component, _Mapping]]] = ..., conformal: _Optional[_Iterable[_Union[QuantileFigure, _Mapping]]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., seasons_s: _Optional[_Iterable[float]] = ..., skill: _Optional[_Union[Skill, _Mapping]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., basis: _Optional[str] = ..., fitted_at_s: _Optional[float] = ..., fit_seconds: _Optional[float] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., summary: _Optional[str] = ...) -> None: ...
+    widened: _containers.RepeatedCompositeFieldContainer[QuantileFigure]
+    def __init__(self, model: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., median_rps: _Optional[float] = ..., components: _Optional[_Iterable[_Union[Component, _Mapping]]] = ..., conformal: _Optional[_Iterable[_Union[QuantileFigure, _Mapping]]] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., seasons_s: _Optional[_Iterable[float]] = ..., skill: _Optional[_Union[Skill, _Mapping]] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., basis: _Optional[str] = ..., fitted_at_s: _Optional[float] = ..., fit_seconds: _Optional[float] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., summary: _Optional[str] = ..., widened: _Optional[_Iterable[_Union[QuantileFigure, _Mapping]]] = ...) -> None: ...
 
 class Component(_message.Message):
     __slots__ = ("name", "rate_rps")

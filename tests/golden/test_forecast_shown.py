@@ -68,6 +68,7 @@ def an_explanation() -> pb.ExplainResponse:
             for name, rate in (("level", 51.0), ("daily season", -6.0), ("recent errors", -0.8), ("events", 2.0))
         ],
         conformal=figures(0.1, 4.0, 7.0, 10.0, 18.0),
+        widened=figures(0.0, 0.0, 0.2, 0.4, 0.0),
         members=[
             pb.Member(name="profile", weight=0.7, loss=1.2),
             pb.Member(name="harmonic", weight=0.3, loss=1.5),

@@ -152,10 +152,15 @@ def print_explanation(answer: pb.ExplainResponse) -> None:
 
 def _quantiles(answer: pb.ExplainResponse) -> Table:
     """What the conformal step put on top of the median, and how well such quantiles have held."""
-    table = Table("quantile", "requests/s", "over the median", "realised", "of the maximum", "pinball loss")
-    realised, window, pinball = (
+    table = Table("quantile", "requests/s", "over median", "widened", "realised", "of the maximum", "pinball loss")
+    realised, window, pinball, widened = (
         {round(one.quantile, 6): one.value for one in figures}
-        for figures in (answer.health.coverage, answer.health.window_coverage, answer.health.pinball_rps)
+        for figures in (
+            answer.health.coverage,
+            answer.health.window_coverage,
+            answer.health.pinball_rps,
+            answer.widened,
+        )
     )
     for one in answer.conformal:
         level = round(one.quantile, 6)
@@ -163,6 +168,7 @@ def _quantiles(answer: pb.ExplainResponse) -> Table:
             f"{one.quantile:.0%}",
             f"{answer.median_rps + one.value:.4g}",
             f"{one.value:+.4g}",
+            f"{widened[level]:.3g}" if level in widened else "-",
             f"{realised[level]:.1%}" if level in realised else "-",
             f"{window[level]:.1%}" if level in window else "-",
             f"{pinball[level]:.3g}" if level in pinball else "-",
@@ -186,6 +192,7 @@ def explanation_values(answer: pb.ExplainResponse) -> dict[str, Any]:
     return {name: getattr(answer, name) for name in names} | {
         "components": {one.name: one.rate_rps for one in answer.components},
         "over_median_rps": _figures(answer.conformal),
+        "widened_by_rps": _figures(answer.widened),
         "members": [
             {"name": m.name, "weight": m.weight, "loss": m.loss, "failure": m.failure or None} for m in answer.members
         ],

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from forecaster import conformal
+from forecaster.explain import explain
+from forecaster.model import fit
+from tests.support.tides import counted
 from tidegate.shared.values import QUANTILES
 
 ORIGINS, HORIZON = 600, 12
@@ -63,3 +66,12 @@ def test_what_is_learned_of_an_origin_rests_on_what_was_known_before_it():
     later[-1] = 100.0
     one, other = (conformal.learn(e, np.ones_like(e), AGES).logs for e in (known, later))
     assert np.abs(one - other).max() <= conformal.RATE + 1e-12
+
+
+def test_explain_says_how_much_of_the_fan_was_widened():
+    noise = np.random.default_rng(4).normal(size=1500) * np.geomspace(0.02, 0.2, 1500)
+    fitted = fit(counted(100.0 * np.exp(noise), 60.0))
+    explained = explain(fitted, 600.0)
+    added = dict(explained.widened)
+    assert added[0.5] == 0.0
+    assert 0.0 < added[0.95] < 0.15 * dict(explained.conformal)[0.95]
