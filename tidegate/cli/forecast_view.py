@@ -152,7 +152,7 @@ def print_explanation(answer: pb.ExplainResponse) -> None:
 
 def _quantiles(answer: pb.ExplainResponse) -> Table:
     """What the conformal step put on top of the median, and how well such quantiles have held."""
-    table = Table("quantile", "requests/s", "over median", "widened", "realised", "of the maximum", "pinball loss")
+    table = Table("quantile", "rate/s", "over median", "widened", "realised", "of the maximum", "pinball loss")
     realised, window, pinball, widened = (
         {round(one.quantile, 6): one.value for one in figures}
         for figures in (
