@@ -1,7 +1,5 @@
 """What a forecast is made of: level, each season, recent errors, holidays, spikes, events; and why. PURE."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from forecaster import words
@@ -23,8 +21,8 @@ def explain(model: FittedModel, horizon_s: float, at_s: float | None = None) -> 
     reach = int(places.max()) + 1
     weights = model.calibration.weights.at(reach)
     season = _season(model, weights)
-    level = float(model.scale.back(np.array([np.nanmean(model.values)]))[0])
-    seasons = [(name, float(rates[places][chosen].mean())) for name, rates in _apart(model, season, level)]
+    level, apart = _apart(model, season)
+    seasons = [(name, float(rates[places][chosen].mean())) for name, rates in apart]
     path = model.median(reach)
     usual = float(model.scale.back(path)[places][chosen].mean())
     resting = float(model.scale.back(path[places] + model.rest.at(len(model.values) + places))[chosen].mean())
@@ -85,25 +83,27 @@ def _season(model: FittedModel, weights: FloatArray) -> FloatArray:
     return result
 
 
-def _apart(model: FittedModel, season: FloatArray, level: float) -> Iterator[tuple[str, FloatArray]]:
-    """Each season's name and rates, shape (reach,), the strongest first; they add up to `season` without the level.
+def _apart(model: FittedModel, season: FloatArray) -> tuple[float, list[tuple[str, FloatArray]]]:
+    """The level, and each season's name and rates, shape (reach,), the strongest first; they add up to `season`.
 
     The members' common season (modelled scale) is split by a harmonic regression on all periods, the shortest first,
-    since a week could take the days in it for its own. The cycles of the weaker seasons are taken off one by one; the
-    strongest is what remains.
+    since a week could take the days in it for its own. Its mean is the level: recent cycles weigh more in it, as in the
+    members. What else the members see moves slowly, and is the longest season's.
     """
-    if not model.periods:
-        yield "no season", model.scale.back(season) - level
-        return
     shortest_first = tuple(sorted(model.periods))
-    cycles = dict(zip(shortest_first, harmonic.season_of(model.values, shortest_first).cycles, strict=True))
-    rest, rates = season, []
-    for period in reversed(model.periods[1:]):
-        without = rest - np.resize(np.roll(cycles[period], -len(model.values)), len(season))
-        rates.append(model.scale.back(rest) - model.scale.back(without))
-        rest = without
-    rates.append(model.scale.back(rest) - level)
-    yield from zip(map(words.season, model.seasons_s), reversed(rates), strict=True)
+    told = harmonic.season_of(model.values, shortest_first)
+    cycles = {
+        period: np.resize(np.roll(cycle, -len(model.values)), len(season))
+        for period, cycle in zip(shortest_first, told.cycles, strict=True)
+    }
+    rest = season - told.level - sum(cycles.values())
+    level = float(model.scale.back(np.array([told.level]))[0])
+    if not model.periods:
+        return level, [("no season", model.scale.back(season) - level)]
+    cycles[shortest_first[-1]] = cycles[shortest_first[-1]] + rest
+    reached = np.cumsum([np.full(len(season), told.level), *(cycles[period] for period in model.periods)], axis=0)
+    rates = np.diff(model.scale.back(reached), axis=0)
+    return level, [(words.season(length_s), part) for length_s, part in zip(model.seasons_s, rates, strict=True)]
 
 
 def _member_states(model: FittedModel, weights: FloatArray) -> tuple[MemberState, ...]:

@@ -1,14 +1,16 @@
 """A forecast's reasons in words. PURE."""
 
 from forecaster.explanation import Explanation
+from tidegate.shared.times import utc
 
 
 def summary(explanation: Explanation, horizon_s: float) -> str:
     """Two or three sentences."""
-    total = sum(rate for _, rate in explanation.components)
-    parts = ", ".join(f"{name} {rate:+.3g}" for name, rate in explanation.components)
+    parts = ", ".join(f"{name} {rate:+.3g}" for name, rate in explanation.components if rate)
+    whole = explanation.until_s - explanation.from_s >= horizon_s
+    when = f"Over the next {duration(horizon_s)}" if whole else f"At {utc(explanation.from_s)}"
     seasons = " and ".join(duration(s) for s in explanation.seasons_s)
-    first = f"Over the next {duration(horizon_s)} about {total:.3g} requests/s are expected: {parts}."
+    first = f"{when} about {explanation.median_rps:.3g} requests/s are expected: {parts}."
     second = f"It repeats every {seasons}." if seasons else ""
     if explanation.basis:
         second = f"{second} Fallback: {explanation.basis}.".lstrip()

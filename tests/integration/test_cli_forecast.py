@@ -88,6 +88,21 @@ def test_what_was_asked_for_and_failed_is_1_and_bad_input_2(forecaster: str, tmp
     assert "line 4: 40 s after the line before" in irregular.stderr
 
 
+def test_an_import_that_breaks_says_why_and_nothing_else(forecaster: str, tmp_path: Path):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    for arguments, said in (
+        ((tmp_path / "missing.csv", "--model", "x"), "No such file or directory"),
+        ((tmp_path / "other.csv", "--model", "x"), "the header is 'a,b'"),
+        ((tmp_path / "other.csv",), "--model is missing"),
+        (("--prometheus", f"http://{free_address()}", "--query", "up", "--model", "x"), "tidegate: "),
+    ):
+        broken = tidegate("forecast", "import", *arguments, "--forecaster", forecaster)
+        assert broken.returncode in (1, 2)
+        assert said in broken.stderr
+        assert "Traceback" not in broken.stderr
+    assert tidegate("forecast", "show", "x", "--forecaster", forecaster).returncode == 1
+
+
 def test_a_backtests_rows_are_the_same_when_the_file_ends_at_the_origin(tmp_path: Path):
     whole = written(tmp_path / "whole.csv", RATES, 1_000_000)
     cut = written(tmp_path / "cut.csv", RATES[:451], 1_000_000)

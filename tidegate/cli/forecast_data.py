@@ -132,9 +132,10 @@ async def _import(address: str, pieces: Iterable[DemandSeries]) -> dict[str, int
     from forecaster.series import IMPORTED
 
     values: dict[str, int] = {}
+    broken: list[Exception] = []
 
     async def requests() -> AsyncIterator[pb.ObserveRequest]:
-        for piece in pieces:
+        for piece in _until_broken(pieces, broken):
             known = int(np.isfinite(piece.rate_rps).sum())
             if not known:
                 continue
@@ -149,7 +150,17 @@ async def _import(address: str, pieces: Iterable[DemandSeries]) -> dict[str, int
 
     async with service(address) as stub:
         await stub.Observe(requests())
+    if broken:
+        raise broken[0]
     return values
+
+
+def _until_broken(pieces: Iterable[DemandSeries], broken: list[Exception]) -> Iterator[DemandSeries]:
+    """The pieces, ended by what they fail with: gRPC would take it for a cancelled call and not say what it was."""
+    try:
+        yield from pieces
+    except Exception as error:  # of a file, of a server, or of ours: told when the call is over
+        broken.append(error)
 
 
 async def _export(

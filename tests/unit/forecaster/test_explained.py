@@ -34,7 +34,10 @@ def test_day_and_week_are_told_apart_and_add_up(weekly: FittedModel):
 def test_one_step_or_the_whole_horizon_is_explained_and_nothing_else(weekly: FittedModel):
     one = explain(weekly, 86_400.0, weekly.end_s + 100.0)
     assert (one.from_s, one.until_s) == (weekly.end_s, weekly.end_s + HALF_HOUR_S)
+    assert words.summary(one, 86_400.0).startswith("At 1970-02-12T00:00:00Z about ")
     whole = explain(weekly, 86_400.0)
+    assert words.summary(whole, 86_400.0).startswith("Over the next 1 d about ")
+    assert "events" not in words.summary(whole, 86_400.0)
     assert (whole.from_s, whole.until_s) == (weekly.end_s, weekly.end_s + 86_400.0)
     with pytest.raises(InvalidRequest, match="at_s is 0: it must lie within the horizon"):
         explain(weekly, 86_400.0, 0.0)
