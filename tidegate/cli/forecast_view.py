@@ -147,7 +147,8 @@ def print_explanation(answer: pb.ExplainResponse) -> None:
     drift = (
         f" Its latest errors are {answer.health.drift:.2g} times as large as usual." if answer.health.coverage else ""
     )
-    console.print(Text(f"Fitted at {utc(answer.fitted_at_s)} in {answer.fit_seconds:.2f} s.{drift}"))
+    took = f" in {answer.fit_seconds:.2f} s" if answer.fit_seconds else ""  # not known after a restart
+    console.print(Text(f"Fitted at {utc(answer.fitted_at_s)}{took}.{drift}"))
 
 
 def _quantiles(answer: pb.ExplainResponse) -> Table:
