@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -34,6 +36,21 @@ for _panel, _commands in (("Services", _SERVICES), ("Tools", _TOOLS)):
         app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
 app.add_typer(forecast.app, name="forecast", rich_help_panel="Tools")
 app.add_typer(scale.app, name="scale", rich_help_panel="Tools")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tidegate {metadata.version('tidegate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,9 @@ def test_print_config_prints_and_starts_nothing(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "[scaler]" in shown.stdout
     assert not state.exists()
+
+
+def test_version_is_that_of_the_installed_package() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    assert shown.stdout == f"tidegate {metadata.version('tidegate')}\n"
