@@ -61,6 +61,23 @@ class Widths:
         factors = self.at(quantiles, offsets.shape[1])
         return np.maximum.accumulate(offsets + np.maximum(offsets, 0.0) * (factors - 1.0), axis=0)
 
+    def moved(self, errors: FloatArray, offsets: FloatArray) -> FloatArray:
+        """Error paths (paths, horizon) widened as the quantiles are: an error at a quantile lands on the widened one.
+
+        `offsets` (QUANTILES, horizon) are the quantiles' distances from the median. Between two of them an error moves
+        by their share, beyond the last by its factor; an error under the median stays.
+        """
+        if not self.logs.any():
+            return errors
+        added = self.widened(offsets, QUANTILES) - offsets
+        rises = np.diff(added, axis=0) / np.maximum(np.diff(offsets, axis=0), 1e-12)
+        beyond = added[-1:] / np.maximum(offsets[-1:], 1e-12)
+        tops = np.vstack((offsets[1:], np.full((1, offsets.shape[1]), np.inf)))
+        result = errors.copy()
+        for rise, low, top in zip(np.vstack((rises, beyond)), offsets, tops, strict=True):
+            result += rise * np.clip(errors - low, 0.0, top - low)
+        return result
+
     def highest(self, maxima: FloatArray, middle: float, quantiles: tuple[float, ...], window: int) -> FloatArray:
         """Quantiles of the maximum over a window, shape (quantiles,), widened from its median as at its last step."""
         factors = self.at(quantiles, window)[:, -1]

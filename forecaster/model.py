@@ -110,15 +110,18 @@ class FittedModel:
         median = self.median(int(places.max()) + 1)
         spread, widths = self.calibration.spread, self.calibration.widths
         size = spread.size(self.values, median)
-        sampled = self.rates_at(median + spread.reach(size), places)
-        values = self.rates_at(median + widths.widened(spread.offsets(quantiles, size), quantiles), places[:steps])
-        rates = sampled[:, :steps]
-        if step != self.step_s:
-            rates = regrid_paths(rates, self.step_s, step)
-            values = np.quantile(rates, quantiles, axis=0)
-        maxima = sampled[:, :window].max(axis=1)
+        errors = spread.reach(size)
+        maxima = self.rates_at(median + errors, places[:window]).max(axis=1)
         middle = float(spread.highest(maxima, (0.5,), window)[0])
         highest = widths.highest(spread.highest(maxima, quantiles, window), middle, quantiles, window)
+        wanted = errors[: max(paths, 0)] if step == self.step_s else errors
+        rates = self.rates_at(median + widths.moved(wanted, spread.offsets(QUANTILES, size)), places[:steps])
+        if step == self.step_s:
+            offsets = widths.widened(spread.offsets(quantiles, size), quantiles)
+            values = self.rates_at(median + offsets, places[:steps])
+        else:
+            rates = regrid_paths(rates, self.step_s, step)
+            values = np.quantile(rates, quantiles, axis=0)
         return Forecast(
             model=self.model,
             issued_at_s=self.end_s if issued_at_s is None else issued_at_s,

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from forecaster import conformal
 from forecaster.explain import explain
-from forecaster.model import fit
+from forecaster.model import FittedModel, fit
+from forecaster.quantiles import upper_quantile
 from tests.support.tides import counted
 from tidegate.shared.values import QUANTILES
 
@@ -19,6 +22,13 @@ def errors(growth: float) -> np.ndarray:
 
 def learned(growth: float) -> conformal.Widths:
     return conformal.learn(errors(growth), np.ones((ORIGINS, HORIZON)), AGES)
+
+
+@pytest.fixture(scope="module")
+def restless() -> FittedModel:
+    """A series whose noise has grown tenfold, so that its quantiles are widened."""
+    noise = np.random.default_rng(4).normal(size=1500) * np.geomspace(0.02, 0.2, 1500)
+    return fit(counted(100.0 * np.exp(noise), 60.0))
 
 
 def test_quantiles_that_kept_falling_short_are_widened_up_to_the_cap():
@@ -68,10 +78,42 @@ def test_what_is_learned_of_an_origin_rests_on_what_was_known_before_it():
     assert np.abs(one - other).max() <= conformal.RATE + 1e-12
 
 
-def test_explain_says_how_much_of_the_fan_was_widened():
-    noise = np.random.default_rng(4).normal(size=1500) * np.geomspace(0.02, 0.2, 1500)
-    fitted = fit(counted(100.0 * np.exp(noise), 60.0))
-    explained = explain(fitted, 600.0)
+def test_an_error_at_a_quantile_lands_on_the_widened_one_and_order_stays():
+    widths = learned(6.0)
+    offsets = np.linspace(0.1, 2.0, len(QUANTILES))[:, None] * np.ones(HORIZON)
+    widened = widths.widened(offsets, QUANTILES)
+    np.testing.assert_allclose(widths.moved(offsets, offsets), widened)
+    rising = np.linspace(-3.0, 4.0, 50)[:, None] * np.ones(HORIZON)
+    moved = widths.moved(rising, offsets)
+    assert (np.diff(moved, axis=0) > 0).all()
+    np.testing.assert_array_equal(moved[rising < 0.0], rising[rising < 0.0])
+    np.testing.assert_allclose(moved[-1] / rising[-1], widened[-1] / offsets[-1])
+
+
+def test_sample_paths_carry_the_widening_of_the_quantiles_and_of_the_maximum(restless: FittedModel):
+    plain = replace(restless, calibration=replace(restless.calibration, widths=conformal.unknown()))
+    every = len(restless.calibration.spread.paths)
+    one, other = (fitted.forecast(600.0, paths=every) for fitted in (restless, plain))
+    weights, level = restless.calibration.spread.weights, QUANTILES.index(0.9)
+    added = (one.values_rps - other.values_rps)[level]
+    carried = [upper_quantile(forecast.paths_rps, QUANTILES, weights) for forecast in (one, other)]
+    assert added.mean() > 1.0
+    np.testing.assert_allclose((carried[0] - carried[1])[level], added, atol=0.3)
+    np.testing.assert_array_equal(carried[0][0], carried[1][0])
+    highest = upper_quantile(one.paths_rps.max(axis=1)[:, None], QUANTILES, weights)[:, 0]
+    np.testing.assert_allclose(highest, one.window_max_rps, rtol=0.03)
+
+
+def test_coarser_steps_are_widened_as_the_own_one_is(restless: FittedModel):
+    plain = replace(restless, calibration=replace(restless.calibration, widths=conformal.unknown()))
+    one, other = (fitted.forecast(600.0, step_s=120.0).values_rps for fitted in (restless, plain))
+    assert (one >= other).all()
+    assert (one[2] > other[2]).any()
+    np.testing.assert_allclose(one[0], other[0], rtol=0.01)
+
+
+def test_explain_says_how_much_of_the_fan_was_widened(restless: FittedModel):
+    explained = explain(restless, 600.0)
     added = dict(explained.widened)
     assert added[0.5] == 0.0
     assert 0.0 < added[0.95] < 0.15 * dict(explained.conformal)[0.95]
