@@ -24,6 +24,7 @@ class PoolSpec:
     target_outstanding_rows: float | None = None
     """Outstanding rows per replica that the reactive term aims at; None: what half of `slo_wait_s` allows."""
     mode: Mode | None = None
+    mode_reason: str = "set for the pool"
     miss_price: float = 2.0
     """Price of one late request in replica-seconds."""
     max_utilization: float = 0.9

@@ -31,10 +31,8 @@ class Memory:
 def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan, Memory]:
     """The decision for this tick, and what to remember for the next."""
     forecast = observation.forecast
-    if spec.mode is None:
-        judged = judge(memory.trust, forecast.skill if forecast else None)
-    else:
-        judged = Trust(spec.mode, "set for the pool")
+    earned = judge(memory.trust, forecast.skill if forecast else None)
+    judged = earned if spec.mode is None else Trust(spec.mode, spec.mode_reason)
     baseline, baseline_memory = _baseline_term(spec, observation, memory.baseline)
     terms = (_forecast_term(spec, observation), _reactive_term(spec, observation), baseline)
     held = _no_data(observation)
@@ -68,7 +66,7 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
         terms=terms,
         adjustments=made,
     )
-    return decided, Memory(judged, baseline_memory, recent)
+    return decided, Memory(earned, baseline_memory, recent)
 
 
 def combine(mode: Mode, terms: tuple[Term, ...], asked: int) -> int:

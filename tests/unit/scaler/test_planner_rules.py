@@ -161,3 +161,12 @@ def test_auto_falls_back_when_the_forecast_turns_bad() -> None:
 def test_planning_twice_from_the_same_gives_the_same(mode: Mode) -> None:
     now = observation(forecast=level(44.0))
     assert plan(spec(mode=mode), now, Memory()) == plan(spec(mode=mode), now, Memory())
+
+
+def test_a_mode_that_is_set_takes_nothing_from_what_the_forecast_has_earned() -> None:
+    memory = Memory()
+    for _ in range(3):
+        set_by_hand = spec(mode=Mode.SHADOW, mode_reason="set by ann")
+        decided, memory = plan(set_by_hand, observation(forecast=level(10.0)), memory)
+        assert (decided.mode, decided.mode_reason) == (Mode.SHADOW, "set by ann")
+    assert plan(spec(), observation(forecast=level(10.0)), memory)[0].mode is Mode.FULL
