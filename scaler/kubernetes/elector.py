@@ -8,9 +8,9 @@ from http import HTTPStatus
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import Api, Object, message_of
 from scaler.kubernetes.candidate import Candidate
 from tidegate.shared.errors import ServiceUnreachable
+from tidegate.shared.kubernetes.api import Api, Object, message_of
 
 _log = structlog.get_logger(__name__)
 

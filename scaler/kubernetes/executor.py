@@ -9,12 +9,9 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from scaler.decision import Decision
 from scaler.fleet import FleetView
-from scaler.kubernetes.api import Api, message_of
-from scaler.kubernetes.back_off import BackOff
 from scaler.kubernetes.conflict import other_autoscaler, rival
 from scaler.kubernetes.elector import Elector
 from scaler.kubernetes.pool import ClusterPool
-from scaler.kubernetes.reflector import Reflector
 from scaler.kubernetes.reporter import API_VERSION, Reporter
 from scaler.kubernetes.status import Condition
 from scaler.kubernetes.target import ScaleTarget
@@ -23,6 +20,9 @@ from scaler.readings import BackendReading
 from scaler.retiring import RouterControl
 from scaler.settings import KubernetesSettings, PoolSettings
 from tidegate.shared.errors import NotReady
+from tidegate.shared.kubernetes.api import Api, message_of
+from tidegate.shared.kubernetes.back_off import BackOff
+from tidegate.shared.kubernetes.reflector import Reflector
 
 _log = structlog.get_logger(__name__)
 

@@ -6,10 +6,10 @@ from typing import Any
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import APPLY_PATCH, Api, Object, message_of
 from scaler.kubernetes.status import news, worth_writing
 from scaler.kubernetes.wishes import Wish
 from tidegate.shared.errors import ServiceUnreachable
+from tidegate.shared.kubernetes.api import APPLY_PATCH, Api, Object, message_of
 from tidegate.shared.times import utc
 
 API_VERSION = "tidegate.dev/v1alpha1"

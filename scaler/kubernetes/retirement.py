@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import message_of
 from scaler.kubernetes.pods import PodPhase
 from scaler.kubernetes.scaling import Step
 from scaler.kubernetes.target import VICTIM_COST, ScaleTarget
 from scaler.retiring import POLL_S, RouterControl
 from tidegate.shared.errors import NotReady
+from tidegate.shared.kubernetes.api import message_of
 
 LET_GO_WITHIN_S = 30.0
 """A victim that nobody stopped in this time after the number was lowered serves on."""

@@ -4,12 +4,12 @@ import os
 import platform
 from collections.abc import Callable
 
-from scaler.kubernetes.api import Api
 from scaler.kubernetes.candidate import Candidate
 from scaler.kubernetes.elector import Elector
 from scaler.kubernetes.executor import Kubernetes
 from scaler.retiring import RouterControl
 from scaler.settings import KubernetesSettings
+from tidegate.shared.kubernetes.api import Api
 
 
 async def kubernetes(

@@ -8,13 +8,13 @@ from http import HTTPStatus
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import JSON_PATCH, MERGE_PATCH, Api, Object, message_of
 from scaler.kubernetes.conflict import Ownership
 from scaler.kubernetes.pods import Pod, pod
-from scaler.kubernetes.reflector import Reflector
 from scaler.kubernetes.wishes import Target
 from scaler.settings import KubernetesSettings
 from tidegate.shared.errors import NotReady, ServiceUnreachable
+from tidegate.shared.kubernetes.api import JSON_PATCH, MERGE_PATCH, Api, Object, message_of
+from tidegate.shared.kubernetes.reflector import Reflector
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 VICTIM_COST = "-1000"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import MERGE_PATCH, Api, Object
+from tidegate.shared.kubernetes.api import MERGE_PATCH, Api, Object
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from types import TracebackType
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import MERGE_PATCH
 from tests.kubernetes.cluster import Cluster, Object
+from tidegate.shared.kubernetes.api import MERGE_PATCH
 
 POLL_S = 0.1
 

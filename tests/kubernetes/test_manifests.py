@@ -10,10 +10,10 @@ import pytest
 import yaml
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import APPLY_PATCH
 from tests.kubernetes.cluster import Cluster, Object
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.manifests import BASE
+from tidegate.shared.kubernetes.api import APPLY_PATCH
 
 OVERLAYS = ("cpu", "gpu", "prometheus")
 NOT_IN_1_20 = {"policy/v1", "monitoring.coreos.com/v1"}

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.kubernetes.back_off import LONGEST_S, BackOff
 from scaler.kubernetes.candidate import Candidate
 from scaler.kubernetes.conflict import FIRST_BACK_OFF_S, FORGET_S, Ownership, other_autoscaler, rival
 from scaler.kubernetes.pods import Pod, PodPhase
 from scaler.kubernetes.scaling import Step, backends_of, step
 from scaler.kubernetes.wishes import Target, Wish
 from scaler.readings import BackendReading
+from tidegate.shared.kubernetes.back_off import LONGEST_S, BackOff
 from tidegate.shared.values import Adjustment, BackendStatus, Mode, Plan, PlanInputs
 
 INPUTS = PlanInputs(60.0, "given", 10.0, "given", 65.0, 10.0, 0.0)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
 
-from scaler.kubernetes.api import Api, Object, message_of
-from scaler.kubernetes.back_off import BackOff
 from tidegate.shared.errors import ServiceUnreachable
+from tidegate.shared.kubernetes.api import Api, Object, message_of
+from tidegate.shared.kubernetes.back_off import BackOff
 
 PAGE = "500"
 GONE = 410

@@ -1,0 +1,1 @@
+"""The Kubernetes API for services that follow it: calls, watches, back-off. Imported only where a cluster is asked."""
