@@ -1,5 +1,6 @@
 """From a trace to arrivals per second. PURE; randomness comes in."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,9 @@ PEAK_QUANTILE = 0.995
 PEAK_UTILIZATION = 0.8
 """`--peak-replicas R`: the 99.5 % rate is what R replicas do at 80 %."""
 ENOUGH_COUNTS = 1000.0
+"""Requests that a window holds on average before a rate is scaled …"""
 LONGEST_AVERAGE_S = 1800.0
+"""… and its greatest length."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +45,10 @@ def arrivals(
 ) -> Arrivals:
     """Arrivals per second of a trace whose values are requests per step (`count`) or per second (`rate`).
 
-    Steps over a second are spread as Poisson, drawn in the order of time, so that cutting the trace off changes nothing
-    before the cut. A missing value repeats the last one. With `peak_rps` the 99.5 % rate of the rows from `peak_from_s`
-    on becomes that. Raises InvalidSeries.
+    Steps of up to a second are taken as they are. Through longer ones the rate is drawn as a line, reached by each
+    step's end, and the arrivals are Poisson, drawn in the order of time: nothing before a cut of the trace depends on
+    what came after. A missing value repeats the last one. With `peak_rps` the 99.5 % rate of the rows from
+    `peak_from_s` on becomes that; small counts are averaged first. Raises InvalidSeries.
     """
     if not len(trace.rate_rps) or not np.isfinite(trace.rate_rps).any():
         raise InvalidSeries(f"{trace.model}: no value in it")
@@ -52,19 +56,21 @@ def arrivals(
     if (values < 0).any():
         raise InvalidSeries(f"{trace.model}: {values.min():g} is below zero; arrivals can't be")
     rates = values / trace.step_s if unit == "count" else values
+    window = 1
     if peak_rps is not None:
-        rates = _smoothed(rates, trace.step_s)
+        window = _window(rates, trace.step_s)
+        rates = _trailing_mean(rates, window)
         measured = rates[trace.times_s() + trace.step_s > peak_from_s]
         highest = float(np.quantile(measured, PEAK_QUANTILE)) if len(measured) else 0.0
         if highest <= 0:
             raise InvalidSeries(f"{trace.model}: its {PEAK_QUANTILE:.1%} rate is 0, which no factor makes a peak")
         rates = rates * (peak_rps / highest)
     seconds = np.arange(max(1, int(len(rates) * trace.step_s + 1e-9)))
-    if trace.step_s <= 1.0:
-        ends = np.concatenate([[0.0], np.cumsum(rates * trace.step_s)])
-        total = np.interp(np.arange(len(seconds) + 1), trace.step_s * np.arange(len(ends)), ends)
-        return Arrivals(trace.start_s, np.diff(total))
-    per_second = rates[np.minimum((seconds / trace.step_s).astype(np.intp), len(rates) - 1)]
+    ends = trace.step_s * np.arange(len(rates) + 1)
+    if trace.step_s <= 1.0 and window == 1:
+        total = np.concatenate([[0.0], np.cumsum(rates * trace.step_s)])
+        return Arrivals(trace.start_s, np.diff(np.interp(np.arange(len(seconds) + 1), ends, total)))
+    per_second = np.interp(seconds + 0.5, ends, np.concatenate([rates[:1], rates]))
     return Arrivals(trace.start_s, rng.poisson(per_second).astype(np.float64))
 
 
@@ -76,15 +82,17 @@ def _filled(values: FloatArray) -> FloatArray:
     return filled
 
 
-def _smoothed(rates: FloatArray, step_s: float) -> FloatArray:
-    """Averaged over as many steps as hold 1 000 requests, half an hour at most: scaling up must not blow noise up."""
-    total = np.concatenate([[0.0], np.cumsum(rates * step_s)])
-    at = np.arange(len(rates))
-    smooth, done, reach = rates.copy(), rates * step_s >= ENOUGH_COUNTS, 1
-    while not done.all() and (2 * reach + 1) * step_s <= LONGEST_AVERAGE_S:
-        first, last = np.maximum(0, at - reach), np.minimum(len(rates), at + reach + 1)
-        counts = total[last] - total[first]
-        smooth = np.where(done, smooth, counts / ((last - first) * step_s))
-        done = done | (counts >= ENOUGH_COUNTS)
-        reach += 1
-    return smooth
+def _window(rates: FloatArray, step_s: float) -> int:
+    """Steps that hold 1 000 requests on average, half an hour at most: scaling up must not blow sampling noise up."""
+    mean = float(rates.mean()) * step_s
+    longest = max(1, int(LONGEST_AVERAGE_S / step_s))
+    return longest if mean <= 0 else min(max(1, math.ceil(ENOUGH_COUNTS / mean)), longest)
+
+
+def _trailing_mean(rates: FloatArray, window: int) -> FloatArray:
+    """Of each value and those before it, `window` in all; of as many as there are at the beginning."""
+    total = np.concatenate([[0.0], np.cumsum(rates)])
+    after = np.arange(1, len(rates) + 1)
+    first = np.maximum(0, after - window)
+    mean: FloatArray = (total[after] - total[first]) / (after - first)
+    return mean

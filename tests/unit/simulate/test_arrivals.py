@@ -45,6 +45,19 @@ def test_the_high_rate_becomes_the_peak() -> None:
     assert np.quantile(counts, 0.995) == pytest.approx(80.0)
 
 
+def test_between_steps_the_rate_is_a_line_reached_by_each_steps_end() -> None:
+    """20 rps, then a step of 80: its minute rises from 20 to 80, the one after stays."""
+    counts = spread([1200.0, 4800.0, 4800.0], 60.0).counts
+    rates = [counts[second : second + 10].mean() for second in (0, 60, 85, 110, 120)]
+    assert rates == pytest.approx([20.0, 25.0, 50.0, 75.0, 80.0], rel=0.2)
+
+
+def test_averaged_seconds_are_poisson_around_their_mean() -> None:
+    """5 a second are averaged over 200 s and scaled by 16; what then comes scatters as 80 a second do."""
+    counts = spread([float(v) for v in np.random.default_rng(4).poisson(5, 20000)], 1.0, peak_rps=80.0).counts
+    assert counts.var() == pytest.approx(counts.mean(), rel=0.25)
+
+
 def test_scaling_up_does_not_blow_the_noise_of_small_counts_up() -> None:
     noisy = [float(v) for v in np.random.default_rng(3).poisson(5, 600)]
     counts = spread(noisy, 60.0, peak_rps=100.0).counts
