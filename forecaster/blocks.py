@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.series import HALF
+from forecaster.series import HALF, divides
 from tidegate.shared.values import FloatArray
 
 SLOTS = 300
@@ -37,14 +37,8 @@ def tiers(step_s: float) -> tuple[float, ...]:
 
 def tier_for(step_s: float, wanted_s: float) -> float:
     """The coarsest step that is kept of a source and divides `wanted_s`; its own where none does."""
-    fitting = [tier_s for tier_s in tiers(step_s) if tier_s <= wanted_s and divides(tier_s, wanted_s)]
+    fitting = [tier_s for tier_s in tiers(step_s) if divides(tier_s, wanted_s)]
     return fitting[-1] if fitting else step_s
-
-
-def divides(fine_s: float, coarse_s: float) -> bool:
-    """Whether the coarse step is a whole number of fine ones."""
-    ratio = coarse_s / fine_s
-    return abs(ratio - round(ratio)) < 1e-9
 
 
 def fold(

@@ -7,13 +7,17 @@ grid of local clock time, in which 09:00 is the same phase on every day of the y
 a gap there; of the hour that autumn repeats, the later pass is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forecaster.series import MAX_RATE_RPS
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.values import FloatArray, IntArray
+
+MAX_FACTOR = 1e6
+"""An event that multiplies demand by more is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,12 @@ class Event:
             raise InvalidRequest("name is empty: an event needs one, to be removed by")
         if not 0.0 <= self.start_s < self.end_s < np.inf:
             raise InvalidRequest(f"end_s is {self.end_s:.0f}: it must be after start_s, {self.start_s:.0f}")
-        if not 0.0 < self.factor < np.inf:
-            raise InvalidRequest(f"factor is {self.factor:g}: it must be over 0 (2 doubles the usual demand)")
-        if not 0.0 <= self.added_rps < np.inf:
-            raise InvalidRequest(f"added_rps is {self.added_rps:g}: it must not be negative")
+        if not 0.0 < self.factor <= MAX_FACTOR:
+            raise InvalidRequest(
+                f"factor is {self.factor:g}: it must be over 0 and {MAX_FACTOR:g} at most (2 doubles the usual demand)"
+            )
+        if not 0.0 <= self.added_rps <= MAX_RATE_RPS:
+            raise InvalidRequest(f"added_rps is {self.added_rps:g}: it must lie within 0 and {MAX_RATE_RPS:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,18 @@ class Calendar:
         steps: IntArray = np.round(east_s[place] / step_s).astype(np.int64)
         return steps
 
+    def with_other_events(self, events: Sequence[Event]) -> "Calendar":
+        """The same with these events alone."""
+        return replace(self, events=tuple(sorted(events, key=lambda event: event.start_s)))
+
     def without_zone(self) -> "Calendar":
         """The same without local time, for series that repeat no days."""
         return replace(self, zone="UTC", offsets=((0.0, 0.0),))
 
     def usual(self, rates_rps: FloatArray, start_s: float, step_s: float) -> FloatArray:
-        """What the rates would have been without the events."""
+        """What the rates would have been without the events: the inverse of `with_events`, where they overlap too."""
         result = rates_rps.copy()
-        for event, inside in self._inside(start_s, step_s, len(rates_rps)):
+        for event, inside in reversed(tuple(self._inside(start_s, step_s, len(rates_rps)))):
             result[inside] = np.maximum(result[inside] - event.added_rps, 0.0) / event.factor
         return result
 

@@ -74,8 +74,9 @@ class Engine:
         Raises NotReady where another forecaster leads, or the file can't take them.
         """
         self._check_leading()
-        await asyncio.to_thread(self._history.append, observations)
-        for one in observations:
+        told = [one for one in observations if np.isfinite(one.rate_rps).any()]  # what says nothing makes no series
+        await asyncio.to_thread(self._history.append, told)
+        for one in told:
             self.shelf.get(one.model).told(one.start_s)
             self._metrics.observed.labels(one.model, one.source).inc(len(one.rate_rps))
         return sum(len(one.rate_rps) for one in observations)

@@ -15,7 +15,7 @@ from forecaster import blocks
 from forecaster.blocks import SLOTS
 from forecaster.database import Database
 from forecaster.observations import Observation
-from forecaster.series import SourceSeries, resample
+from forecaster.series import SourceSeries, divides, resample
 from tidegate.shared.errors import SeriesNotFound
 from tidegate.shared.values import FloatArray
 
@@ -170,7 +170,7 @@ class History:
             return None
         rates = rates[known[0] - first : known[1] - first + 1]
         start_s = known[0] * tier_s
-        if step_s > tier_s and blocks.divides(tier_s, step_s):
+        if step_s > tier_s and divides(tier_s, step_s):
             start_s, rates = resample(start_s, tier_s, rates, step_s)
             tier_s = step_s
         return SourceSeries(source.name, start_s, tier_s, rates)

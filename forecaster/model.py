@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecaster import calibration, rest_days, seasons
-from forecaster.calendar import UTC, Calendar, ahead, extended
+from forecaster.calendar import UTC, Calendar, Event, ahead, extended
 from forecaster.calibration import Calibration
 from forecaster.comb import Comb, learn, without
 from forecaster.combine import combine
@@ -80,9 +80,9 @@ class FittedModel:
         values = extended(self.values, self.end_s, new, self.step_s, self.calendar)
         return replace(self, values=values, end_s=self.end_s + self.step_s * len(rates))
 
-    def with_calendar(self, calendar: Calendar) -> "FittedModel":
-        """The model with other events ahead (those of the past, and local time, stay as they were at the fit)."""
-        return replace(self, calendar=replace(self.calendar, events=calendar.events))
+    def with_events(self, events: Sequence[Event]) -> "FittedModel":
+        """The model with other events ahead (what those of the past did stays as the fit learned it)."""
+        return replace(self, calendar=self.calendar.with_other_events(events))
 
     def forecast(
         self,

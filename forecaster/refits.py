@@ -11,6 +11,7 @@ import structlog
 
 from forecaster import fits, state
 from forecaster.database import Database
+from forecaster.events import Events
 from forecaster.fits import Fit, Fitted
 from forecaster.metrics import Metrics
 from forecaster.saved_fits import SavedFit, SavedFits
@@ -62,6 +63,7 @@ class Refits:
     ) -> None:
         self._database = database
         self._saved = SavedFits(database)
+        self._events = Events(database)
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
@@ -135,7 +137,8 @@ class Refits:
             self._saved.save(SavedFit(series.model, now_s, fitted.state))
         except NotReady as error:  # it is served all the same, and kept with the next fit
             _log.warning("a fit could not be kept", model=series.model, why=str(error))
-        series.serve(state.load(fitted.state), now_s)
+        events = self._events.of(series.model)  # one may have been planned, or given up, while the fit ran
+        series.serve(state.load(fitted.state).with_events(events), now_s)
         series.fit_seconds = fitted.seconds
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

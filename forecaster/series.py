@@ -20,6 +20,9 @@ MAX_POINTS = 20_160
 FINEST_STEP_S = 0.001
 """The finest grid: an hour of a finer one would be more than memory holds, for nothing but noise."""
 
+MAX_RATE_RPS = 1e15
+"""The highest rate that is taken: far over any demand, and far from where sums of squares overflow."""
+
 HALF = 0.5
 """A coarse step is known when at least this share of it is."""
 
@@ -51,12 +54,23 @@ def check_step(step_s: float) -> None:
         raise InvalidRequest(f"step_s is {step_s:g}: it must be {FINEST_STEP_S:g} at least, or 0 for the series' own")
 
 
+def divides(fine_s: float, coarse_s: float) -> bool:
+    """Whether the coarse step is a whole number of fine ones, one at least."""
+    ratio = coarse_s / fine_s
+    return ratio > HALF and abs(ratio - round(ratio)) <= 1e-6
+
+
 def choose_step_s(span_s: float, coarsest_source_s: float) -> float:
-    """The step to model a history of `span_s` at: as fine as MAX_POINTS allows, never finer than its sources."""
+    """The step to model a history of `span_s` at: as fine as MAX_POINTS allows, never finer than its sources.
+
+    It is one of STEPS_S where the sources' step divides one; another (7 s, 7 min) is taken as often as is needed.
+    """
     for step_s in STEPS_S:
-        if step_s >= coarsest_source_s and step_s % coarsest_source_s == 0 and span_s <= step_s * MAX_POINTS:
+        if divides(coarsest_source_s, step_s) and span_s <= step_s * MAX_POINTS:
             return step_s
-    return max(coarsest_source_s, STEPS_S[-1])
+    if divides(coarsest_source_s, STEPS_S[-1]):
+        return STEPS_S[-1]
+    return coarsest_source_s * max(1.0, float(np.ceil(span_s / (coarsest_source_s * MAX_POINTS))))
 
 
 def resample(start_s: float, step_s: float, rates: FloatArray, to_step_s: float) -> tuple[float, FloatArray]:
@@ -141,7 +155,6 @@ def _means(table: FloatArray) -> FloatArray:
 
 
 def _ratio(coarse_s: float, fine_s: float) -> int:
-    ratio = round(coarse_s / fine_s)
-    if abs(coarse_s / fine_s - ratio) > 1e-6:
+    if not divides(fine_s, coarse_s):
         raise InvalidRequest(f"a step of {coarse_s:g} s is no multiple of {fine_s:g} s")
-    return ratio
+    return round(coarse_s / fine_s)

@@ -11,7 +11,6 @@ from typing import TypeVar
 import structlog
 
 from forecaster import state
-from forecaster.calendar import Calendar
 from forecaster.database import Database
 from forecaster.demand import DemandReader
 from forecaster.events import ANY, Events, KeptEvent
@@ -96,7 +95,8 @@ class Shelf:
             series.due_s = 0.0  # rather than after the grace that a fit which can be read would have
             return
         if silence_s <= self._settings.stale_s:
-            series.serve(fitted, saved.saved_at_s)
+            # An event may have been planned, or given up, since that fit began.
+            series.serve(fitted.with_events(self._kept_events.of(series.model)), saved.saved_at_s)
             series.fitted_at(saved.saved_at_s, self._settings.refit_s)
 
     def take_saved(self) -> None:
@@ -116,8 +116,8 @@ class Shelf:
         changed = {one.model for one in set(before) ^ set(self._events)}
         for series in self.series.values():
             if series.settled is not None and (ANY in changed or series.model in changed):
-                mine = tuple(one.event for one in self._events if one.model in (ANY, series.model))
-                series.serve(series.settled.with_calendar(Calendar(events=mine)), series.saved_at_s)
+                mine = self._kept_events.of(series.model)
+                series.serve(series.settled.with_events(mine), series.saved_at_s)
                 series.stale = True  # those of the past are learned from anew
 
     def info(self, name: str, now_s: float) -> SeriesInfo | None:
@@ -128,6 +128,9 @@ class Shelf:
             demand = self.reader.learned(name, now_s, series.settled.step_s if series.settled else None)
         except (NoData, NotFound):
             return None
+        except InvalidRequest as error:  # sources whose steps don't go together: it must not hide the other series
+            unknown = float("nan")
+            return SeriesInfo(name, 0.0, span.first_s, span.last_s, unknown, unknown, failure=str(error))
         return info(series, demand, span.first_s, span.last_s)
 
     def _guarded(self, series: Series, work: Callable[[], T]) -> T:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecaster.calendar import UTC, Calendar, Event, ahead, extended
+from forecaster.calendar import Calendar, Event, ahead, extended
 from forecaster.calendars import build
 from forecaster.model import fit
 from tests.support.tides import counted
@@ -57,6 +57,15 @@ def test_an_event_multiplies_and_adds_within_its_window_alone():
     np.testing.assert_array_equal(calendar.usual(with_event, 0.0, 75.0), 10.0)
 
 
+def test_events_that_overlap_are_taken_out_as_they_were_put_in():
+    sale, batch = Event("sale", 100.0, 300.0, factor=2.0), Event("batch", 200.0, 400.0, added_rps=100.0)
+    for calendar in (Calendar(events=(sale, batch)), Calendar(events=(batch, sale))):
+        usual = np.full(5, 50.0)
+        with_both = calendar.with_events(usual, 0.0, 100.0)
+        assert with_both[2] in (200.0, 300.0)
+        np.testing.assert_array_equal(calendar.usual(with_both, 0.0, 100.0), usual)
+
+
 def test_an_event_is_forecast_when_it_comes_and_forgotten_when_it_is_over():
     rates = counted(np.full(600, 50.0), 60.0).rate_rps
     rates[500:520] *= 4.0
@@ -65,7 +74,7 @@ def test_an_event_is_forecast_when_it_comes_and_forgotten_when_it_is_over():
     median = fitted.forecast(30 * 60.0).values_rps[0]
     np.testing.assert_allclose(median[:10], 50.0, rtol=0.15)
     np.testing.assert_allclose(median[10:20], 150.0, rtol=0.15)
-    without = fitted.with_calendar(UTC).forecast(30 * 60.0)
+    without = fitted.with_events(()).forecast(30 * 60.0)
     assert without.values_rps[0].max() < 60.0
 
 
@@ -75,6 +84,8 @@ def test_an_event_is_forecast_when_it_comes_and_forgotten_when_it_is_over():
         ({"name": ""}, "name is empty"),
         ({"end_s": 5.0}, "end_s is 5"),
         ({"factor": 0.0}, "factor is 0"),
+        ({"factor": 1e300}, r"factor is 1e\+300"),
+        ({"added_rps": float("inf")}, "added_rps is inf"),
         ({"added_rps": float("nan")}, "added_rps is nan"),
     ],
 )

@@ -1,86 +1,15 @@
 """The engine with a clock that is told, and fits that run at once."""
 
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 
-from forecaster import state
-from forecaster.calendar import Event
-from forecaster.database import Database
-from forecaster.engine import Engine, Question
-from forecaster.events import KeptEvent
-from forecaster.history import History
-from forecaster.lease import LEASE_S, Lease
-from forecaster.metrics import Metrics
+from forecaster.engine import Question
 from forecaster.observations import Observation
-from forecaster.refits import Workers
-from forecaster.saved_fits import SavedFit, SavedFits
-from forecaster.serving import Series
-from forecaster.settings import ForecasterSettings
-from forecaster.upkeep import Upkeep
-from tests.support.tides import counted, tide_rates
+from tests.support.engines import START_S, TIDE, Rig
+from tests.support.tides import tide_rates
 from tidegate.shared.errors import InvalidRequest, NoData, NotReady, SeriesNotFound
-
-START_S = 1_000_000.0
-
-
-class AtOnce(Executor):
-    """Runs what it is given at once, and counts."""
-
-    def __init__(self) -> None:
-        self.fits = 0
-        self.broken = False
-
-    def submit(self, function, /, *arguments, **named):
-        future: Future = Future()
-        self.fits += 1
-        try:
-            if self.broken:
-                raise BrokenProcessPool("it died")
-            future.set_result(function(*arguments, **named))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-class Rig:
-    def __init__(self, folder: Path, name: str = "a", **settings: object) -> None:
-        self.now_s = START_S
-        self.fast, self.slow = AtOnce(), AtOnce()
-        self.database = Database(folder / "history.sqlite")
-        self.registry = CollectorRegistry()
-        chosen, metrics, clock = ForecasterSettings(**settings), Metrics(self.registry), lambda: self.now_s
-        workers = Workers({"fast": lambda: self.fast, "slow": lambda: self.slow})
-        self.engine = Engine(self.database, chosen, metrics, clock, workers)
-        metrics.watch(self.engine.shelf.series)
-        lease = Lease(self.database, name, name)
-        self.upkeep = Upkeep(self.engine, History(self.database), lease, chosen, metrics, clock)
-
-    async def observe(self, rates: np.ndarray, source: str = "r1", start_s: float | None = None) -> None:
-        first = self.now_s if start_s is None else start_s
-        await self.engine.observe([Observation("digits", source, first, 1.0, np.asarray(rates, dtype=float))])
-        if start_s is None:
-            self.now_s += len(rates)
-
-    async def forecast(self, horizon_s: float = 30.0, **named):
-        return await self.engine.forecast(Question("digits", horizon_s, **named))
-
-    @property
-    def series(self) -> Series:
-        return self.engine.shelf.series["digits"]
-
-    async def refit(self) -> None:
-        """Start what is due, and wait for it."""
-        self.engine.refits.start_due(self.engine.shelf.series)
-        for task in list(self.engine.refits._tasks):
-            await task
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        return self.registry.get_sample_value(f"tidegate_forecaster_{name}", {"model": "digits"} | labels)
 
 
 @pytest.fixture
@@ -88,9 +17,6 @@ def rig(tmp_path: Path):
     made = Rig(tmp_path, slow_cpu_share=0)
     yield made
     made.database.close()
-
-
-TIDE = counted(tide_rates(600, 60, 40)).rate_rps
 
 
 async def test_the_first_question_fits_and_the_next_does_not(rig: Rig):
@@ -149,6 +75,16 @@ async def test_a_model_of_which_only_gaps_were_told_has_no_data(rig: Rig):
     await rig.observe(np.full(20, np.nan))
     with pytest.raises(SeriesNotFound, match="known models: none"):
         await rig.forecast()
+    assert rig.engine.shelf.series == {}, "and is not looked after"
+
+
+async def test_sources_whose_steps_do_not_go_together_are_said_and_hide_no_other_series(rig: Rig):
+    await rig.observe(TIDE)
+    odd = [Observation("odd", f"r{step_s:g}", step_s * 100, step_s, np.ones(50)) for step_s in (7.0, 60.0)]
+    await rig.engine.observe(odd)
+    digits, listed = await rig.engine.list_series()
+    assert (digits.model, digits.failure) == ("digits", "")
+    assert listed.failure == "a step of 60 s is no multiple of 7 s"
 
 
 async def test_a_request_without_sense_is_refused(rig: Rig):
@@ -291,21 +227,6 @@ async def test_an_old_history_says_how_old_it_is_and_demand_that_comes_again_is_
     assert rig.now_s - 60.0 < (await rig.forecast()).start_s <= rig.now_s
 
 
-async def test_an_event_is_in_the_next_forecast_and_leaves_with_its_removal(rig: Rig):
-    await rig.observe(TIDE)
-    usual = (await rig.forecast(60.0)).values_rps[0]
-    start_s = rig.now_s
-    await rig.engine.add_event(KeptEvent("digits", Event("sale", start_s + 10, start_s + 20, factor=3.0)))
-    with_sale = (await rig.forecast(60.0)).values_rps[0]
-    np.testing.assert_allclose(with_sale[10:20], 3.0 * usual[10:20])
-    np.testing.assert_allclose(with_sale[20:], usual[20:])
-    assert (await rig.engine.explain("digits", 60.0, None))[1][0].name == "sale"
-    with pytest.raises(SeriesNotFound, match="no event 'sales' of model 'digits'; there is: 'sale'"):
-        await rig.engine.remove_event("digits", "sales")
-    await rig.engine.remove_event("digits", "sale")
-    np.testing.assert_allclose((await rig.forecast(60.0)).values_rps[0], usual)
-
-
 async def test_every_step_a_watcher_gets_another_forecast(rig: Rig, monkeypatch: pytest.MonkeyPatch):
     async def a_second(_: float) -> None:
         rig.now_s += 1.0
@@ -317,76 +238,6 @@ async def test_every_step_a_watcher_gets_another_forecast(rig: Rig, monkeypatch:
     assert starts == [START_S + 600, START_S + 601, START_S + 602]
     with pytest.raises(InvalidRequest, match="every_s is -1"):
         await anext(rig.engine.watch(Question("digits", 30.0), -1.0))
-
-
-async def test_a_launch_borrows_the_shape_of_the_model_that_is_named_and_says_so(tmp_path: Path):
-    rig = Rig(tmp_path, slow_cpu_share=0, borrow_from={"digits": "letters"})
-    for lender in ("letters", "words"):
-        told = Observation(lender, "r1", START_S - 600, 1.0, np.asarray(TIDE, dtype=float))
-        await rig.engine.observe([told])
-        await rig.engine.forecast(Question(lender, 30.0))
-    await rig.engine.observe([Observation("letters", "r1", START_S, 1.0, tide_rates(630, 60)[600:])])
-    await rig.observe(0.1 * tide_rates(630, 60)[600:])
-    forecast = await rig.forecast(60.0)
-    assert "the shape of letters" in forecast.basis
-    assert forecast.values_rps[0].max() > 3 * np.median(forecast.values_rps[0]), "its spikes are there"
-    rig.database.close()
-
-
-async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp_path: Path):
-    await rig.observe(TIDE)
-    before = await rig.forecast()
-    again = Rig(tmp_path, slow_cpu_share=0)
-    again.now_s = rig.now_s
-    after = await again.forecast()
-    np.testing.assert_array_equal(after.values_rps, before.values_rps)
-    await again.refit()
-    assert again.fast.fits == 0
-    again.database.close()
-
-
-async def test_a_kept_fit_that_this_version_can_not_read_is_made_anew(rig: Rig, tmp_path: Path):
-    await rig.observe(TIDE)
-    body = b"\x80\x04\x8c\x10forecaster.model\x8c\x09OldMember\x93."  # a class that there is no more
-    SavedFits(rig.database).save(SavedFit("digits", rig.now_s, state._digest(body) + body))
-    again = Rig(tmp_path, slow_cpu_share=0)
-    again.now_s = rig.now_s
-    await again.upkeep.update()
-    assert (await again.forecast()).steps == 30
-    assert again.fast.fits == 1
-    again.database.close()
-
-
-async def test_of_two_on_one_history_one_writes_the_other_answers_as_it_does_and_takes_over(rig: Rig, tmp_path: Path):
-    other = Rig(tmp_path, "b", slow_cpu_share=0)
-    await rig.upkeep.claim()
-    await other.upkeep.claim()
-    assert (rig.engine.leading, other.engine.leading, other.engine.leader) == (True, False, "a")
-    await rig.observe(TIDE)
-    other.now_s = rig.now_s
-    with pytest.raises(NotReady, match="a leads, ask there"):
-        await other.observe([1.0])
-    with pytest.raises(NotReady, match="a leads"):
-        await other.forecast()
-    first = await rig.forecast()
-    await other.upkeep.claim()
-    np.testing.assert_array_equal((await other.forecast()).values_rps, first.values_rps)
-    await rig.observe(TIDE[:30])
-    await rig.engine.add_event(KeptEvent("", Event("sale", rig.now_s, rig.now_s + 9, factor=2.0)))
-    rig.series.stale = True
-    await rig.refit()
-    other.now_s = rig.now_s
-    await rig.upkeep.claim()
-    await other.upkeep.claim()
-    assert not other.engine.leading
-    np.testing.assert_allclose((await other.forecast()).values_rps, (await rig.forecast()).values_rps)
-    other.now_s += 2 * LEASE_S
-    await other.upkeep.claim()
-    assert other.engine.leading
-    rig.now_s = other.now_s
-    await rig.upkeep.claim()
-    assert not rig.engine.leading
-    other.database.close()
 
 
 async def test_a_backtest_reports_its_progress_and_then_its_result(rig: Rig):

@@ -82,7 +82,18 @@ def test_paths_are_averaged_to_a_coarser_step():
 
 @pytest.mark.parametrize(
     ("span_s", "source_step_s", "expected"),
-    [(600, 1, 1), (14 * 86_400, 1, 60), (14 * 86_400, 60, 60), (14 * 86_400, 600, 600), (365 * 86_400, 60, 1800)],
+    [
+        (600, 1, 1),
+        (14 * 86_400, 1, 60),
+        (14 * 86_400, 60, 60),
+        (14 * 86_400, 600, 600),
+        (365 * 86_400, 60, 1800),
+        (600, 0.3, 15),
+        (600, 7, 7),  # divides none of the usual steps
+        (14 * 86_400, 7, 63),
+        (365 * 86_400, 420, 1680),
+        (365 * 86_400, 7200, 7200),
+    ],
 )
 def test_the_modelled_step_follows_the_history(span_s: float, source_step_s: float, expected: float):
     assert choose_step_s(span_s, source_step_s) == expected

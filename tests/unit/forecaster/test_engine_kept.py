@@ -1,0 +1,136 @@
+"""What outlives a fit and a process: kept fits, events, a launch's loan, and which of two forecasters leads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecaster import fits, state
+from forecaster.calendar import Event
+from forecaster.engine import Question
+from forecaster.events import Events, KeptEvent
+from forecaster.lease import LEASE_S
+from forecaster.observations import Observation
+from forecaster.saved_fits import SavedFit, SavedFits
+from tests.support.engines import START_S, TIDE, Rig
+from tests.support.tides import tide_rates
+from tidegate.shared.errors import NotReady, SeriesNotFound
+
+
+@pytest.fixture
+def rig(tmp_path: Path):
+    made = Rig(tmp_path, slow_cpu_share=0)
+    yield made
+    made.database.close()
+
+
+async def test_an_event_is_in_the_next_forecast_and_leaves_with_its_removal(rig: Rig):
+    await rig.observe(TIDE)
+    usual = (await rig.forecast(60.0)).values_rps[0]
+    start_s = rig.now_s
+    await rig.engine.add_event(KeptEvent("digits", Event("sale", start_s + 10, start_s + 20, factor=3.0)))
+    with_sale = (await rig.forecast(60.0)).values_rps[0]
+    np.testing.assert_allclose(with_sale[10:20], 3.0 * usual[10:20])
+    np.testing.assert_allclose(with_sale[20:], usual[20:])
+    assert (await rig.engine.explain("digits", 60.0, None))[1][0].name == "sale"
+    with pytest.raises(SeriesNotFound, match="no event 'sales' of model 'digits'; there is: 'sale'"):
+        await rig.engine.remove_event("digits", "sales")
+    await rig.engine.remove_event("digits", "sale")
+    np.testing.assert_allclose((await rig.forecast(60.0)).values_rps[0], usual)
+
+
+async def test_a_launch_borrows_the_shape_of_the_model_that_is_named_and_says_so(tmp_path: Path):
+    rig = Rig(tmp_path, slow_cpu_share=0, borrow_from={"digits": "letters"})
+    for lender in ("letters", "words"):
+        told = Observation(lender, "r1", START_S - 600, 1.0, np.asarray(TIDE, dtype=float))
+        await rig.engine.observe([told])
+        await rig.engine.forecast(Question(lender, 30.0))
+    await rig.engine.observe([Observation("letters", "r1", START_S, 1.0, tide_rates(630, 60)[600:])])
+    await rig.observe(0.1 * tide_rates(630, 60)[600:])
+    forecast = await rig.forecast(60.0)
+    assert "the shape of letters" in forecast.basis
+    assert forecast.values_rps[0].max() > 3 * np.median(forecast.values_rps[0]), "its spikes are there"
+    rig.database.close()
+
+
+async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp_path: Path):
+    await rig.observe(TIDE)
+    before = await rig.forecast()
+    again = Rig(tmp_path, slow_cpu_share=0)
+    again.now_s = rig.now_s
+    after = await again.forecast()
+    np.testing.assert_array_equal(after.values_rps, before.values_rps)
+    await again.refit()
+    assert again.fast.fits == 0
+    again.database.close()
+
+
+async def test_a_kept_fit_that_this_version_can_not_read_is_made_anew(rig: Rig, tmp_path: Path):
+    await rig.observe(TIDE)
+    body = b"\x80\x04\x8c\x10forecaster.model\x8c\x09OldMember\x93."  # a class that there is no more
+    SavedFits(rig.database).save(SavedFit("digits", rig.now_s, state._digest(body) + body))
+    again = Rig(tmp_path, slow_cpu_share=0)
+    again.now_s = rig.now_s
+    await again.upkeep.update()
+    assert (await again.forecast()).steps == 30
+    assert again.fast.fits == 1
+    again.database.close()
+
+
+async def test_of_two_on_one_history_one_writes_the_other_answers_as_it_does_and_takes_over(rig: Rig, tmp_path: Path):
+    other = Rig(tmp_path, "b", slow_cpu_share=0)
+    await rig.upkeep.claim()
+    await other.upkeep.claim()
+    assert (rig.engine.leading, other.engine.leading, other.engine.leader) == (True, False, "a")
+    await rig.observe(TIDE)
+    other.now_s = rig.now_s
+    with pytest.raises(NotReady, match="a leads, ask there"):
+        await other.observe([1.0])
+    with pytest.raises(NotReady, match="a leads"):
+        await other.forecast()
+    first = await rig.forecast()
+    await other.upkeep.claim()
+    np.testing.assert_array_equal((await other.forecast()).values_rps, first.values_rps)
+    await rig.observe(TIDE[:30])
+    await rig.engine.add_event(KeptEvent("", Event("sale", rig.now_s, rig.now_s + 9, factor=2.0)))
+    rig.series.stale = True
+    await rig.refit()
+    other.now_s = rig.now_s
+    await rig.upkeep.claim()
+    await other.upkeep.claim()
+    assert not other.engine.leading
+    np.testing.assert_allclose((await other.forecast()).values_rps, (await rig.forecast()).values_rps)
+    other.now_s += 2 * LEASE_S
+    await other.upkeep.claim()
+    assert other.engine.leading
+    rig.now_s = other.now_s
+    await rig.upkeep.claim()
+    assert not rig.engine.leading
+    other.database.close()
+
+
+async def test_an_event_planned_since_the_kept_fit_is_in_the_forecasts_after_a_restart(rig: Rig, tmp_path: Path):
+    await rig.observe(TIDE)
+    usual = await rig.forecast()
+    await rig.engine.add_event(KeptEvent("digits", Event("sale", rig.now_s, rig.now_s + 60, added_rps=100.0)))
+    again = Rig(tmp_path, slow_cpu_share=0)
+    again.now_s = rig.now_s
+    np.testing.assert_allclose((await again.forecast()).values_rps, usual.values_rps + 100.0)
+    assert again.fast.fits == 0
+    again.database.close()
+
+
+async def test_an_event_planned_while_a_fit_runs_is_in_what_that_fit_forecasts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+):
+    await rig.observe(TIDE)
+    fit = fits.run
+    sale = KeptEvent("", Event("sale", rig.now_s, rig.now_s + 60, added_rps=100.0))
+
+    def planned_meanwhile(asked: fits.Fit) -> fits.Fitted:
+        fitted = fit(asked)
+        Events(rig.database).add(sale)
+        return fitted
+
+    monkeypatch.setattr("forecaster.fits.run", planned_meanwhile)
+    assert (await rig.forecast()).values_rps.min() > 100.0
