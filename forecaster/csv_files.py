@@ -2,12 +2,14 @@
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from tidegate.shared.errors import InvalidSeries
+from forecaster.series import MAX_RATE_RPS, check_step
+from tidegate.shared.errors import InvalidRequest, InvalidSeries
 from tidegate.shared.times import TimeForm, parse_time
 from tidegate.shared.values import DemandSeries
 
@@ -67,25 +69,31 @@ def _value(row: list[str]) -> float:
         value = float(text)
     except ValueError:
         raise ValueError(f"value {text!r} is not a number") from None
-    if value < 0 or math.isinf(value):
-        raise ValueError(f"value {text} must be finite and not negative")
+    if value < 0 or value > MAX_RATE_RPS:
+        raise ValueError(f"value {text} must lie within 0 and {MAX_RATE_RPS:g}")
     return value
 
 
 def _on_grid(times: np.ndarray, values: np.ndarray, model: str, name: str) -> DemandSeries:
     """Rows on their grid; rows that are left out become gaps, any other jump is an error."""
-    step_s = float(times[1] - times[0])
+    # The commonest distance, of several the first: a file may begin with a gap.
+    step_s = Counter(np.round(np.diff(times), 6).tolist()).most_common(1)[0][0]
+    try:
+        check_step(step_s)
+    except InvalidRequest as error:
+        raise InvalidSeries(f"{name}: {error}") from None
     places = (times - times[0]) / step_s
     slots = np.round(places).astype(np.int64)
-    wrong = np.flatnonzero((np.abs(places - slots) > 1e-3) | (np.diff(slots, prepend=-1) > MAX_GAP_STEPS))
+    jumps = np.diff(slots, prepend=-1)
+    wrong = np.flatnonzero((np.abs(places - slots) > 1e-3) | (jumps < 1) | (jumps > MAX_GAP_STEPS))
     if len(wrong):
         line, jump = int(wrong[0]) + 2, times[wrong[0]] - times[wrong[0] - 1]
         raise InvalidSeries(f"{name} line {line}: {jump:g} s after the line before; the file's step is {step_s:g} s")
     missing = int(slots[-1]) + 1 - len(slots)
     if missing > MAX_MISSING_STEPS:
         raise InvalidSeries(
-            f"{name}: {missing} of its {slots[-1] + 1} rows are missing, over {MAX_MISSING_STEPS}; its step, as its "
-            f"first two rows say it, is {step_s:g} s: give it a coarser one, or cut it into several files"
+            f"{name}: {missing} of its {slots[-1] + 1} rows are missing, over {MAX_MISSING_STEPS}; its step, the "
+            f"commonest distance of two rows, is {step_s:g} s: give it a coarser one, or cut it into several files"
         )
     rates = np.full(int(slots[-1]) + 1, np.nan)
     rates[slots] = values

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.series import FINEST_STEP_S
+from forecaster.series import FINEST_STEP_S, MAX_RATE_RPS
 from tidegate.shared.errors import InvalidSeries
 from tidegate.shared.times import LATEST_S
 from tidegate.shared.values import FloatArray
@@ -13,6 +13,12 @@ from tidegate.shared.values import FloatArray
 AHEAD_S = 60.0
 """How far the observer's clock may be ahead of ours. What ends later was not observed, but is in another unit or zone,
 and would stand in the series' way until then."""
+
+COARSEST_STEP_S = 86_400.0
+"""Coarser steps say nothing of what the next hours bring."""
+
+LONGEST_NAME = 250
+"""Characters of a model's or a source's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +36,10 @@ def checked(
     model: str, source: str, start_s: float, step_s: float, rate_rps: Sequence[float], *, now_s: float
 ) -> Observation:
     """An observation that makes sense at `now_s`. Raises InvalidSeries naming the field and the value."""
-    if not model:
-        raise InvalidSeries("model is empty: say which model's demand this is")
-    if not source:
-        raise InvalidSeries("source is empty: say who observed it, a router's id or 'import'")
-    if not 0.0 < step_s < np.inf:
-        raise InvalidSeries(f"step_s is {step_s:g}: it must be over 0")
-    if step_s < FINEST_STEP_S:
-        raise InvalidSeries(f"step_s is {step_s:g}: it must be {FINEST_STEP_S:g} at least")
+    _check_name("model", model, "say which model's demand this is")
+    _check_name("source", source, "say who observed it, a router's id or 'import'")
+    if not FINEST_STEP_S <= step_s <= COARSEST_STEP_S:
+        raise InvalidSeries(f"step_s is {step_s:g}: it must lie within {FINEST_STEP_S:g} and {COARSEST_STEP_S:.0f}")
     if not 0.0 <= start_s < LATEST_S:
         raise InvalidSeries(f"start_s is {start_s:g}: it must be epoch seconds")
     if abs(start_s / step_s - round(start_s / step_s)) > 1e-6:
@@ -49,8 +51,19 @@ def checked(
             "after now; only the past can be observed (is the time in UTC?)"
         )
     rates = np.array(rate_rps, dtype=float)
-    wrong = np.flatnonzero((rates < 0) | np.isinf(rates))
+    wrong = np.flatnonzero((rates < 0) | (rates > MAX_RATE_RPS))
     if len(wrong):
         place = int(wrong[0])
-        raise InvalidSeries(f"rate_rps[{place}] is {rates[place]:g}: it must be finite and not negative (NaN: missing)")
+        raise InvalidSeries(
+            f"rate_rps[{place}] is {rates[place]:g}: it must lie within 0 and {MAX_RATE_RPS:g} (NaN: missing)"
+        )
     return Observation(model, source, start_s, step_s, rates)
+
+
+def _check_name(field: str, name: str, why: str) -> None:
+    if not name:
+        raise InvalidSeries(f"{field} is empty: {why}")
+    if len(name) > LONGEST_NAME:
+        raise InvalidSeries(f"{field} is {name[:20]!r}…: {len(name)} characters, over {LONGEST_NAME}")
+    if not name.isprintable():
+        raise InvalidSeries(f"{field} is {name!r}: it must be printable, as people read it")

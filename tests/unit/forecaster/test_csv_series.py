@@ -42,6 +42,12 @@ def test_rows_left_out_are_a_gap(tmp_path: Path):
     np.testing.assert_array_equal(series.rate_rps, [1, 2, np.nan, np.nan, 5])
 
 
+def test_a_file_may_begin_with_a_gap(tmp_path: Path):
+    series, _ = read(tmp_path, "timestamp,value\n0,1\n3,2\n4,3\n5,4\n")
+    assert series.step_s == 1.0
+    np.testing.assert_array_equal(series.rate_rps, [1, np.nan, np.nan, 2, 3, 4])
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -49,8 +55,14 @@ def test_rows_left_out_are_a_gap(tmp_path: Path):
         ("time,value\n1,2\n", "line 1: the header is 'time,value'"),
         ("timestamp,value\n1,2\n", "1 rows; two at least"),
         ("timestamp,value\n0,1\n10,x\n", "line 3: value 'x' is not a number"),
-        ("timestamp,value\n0,1\n10,-2\n", "line 3: value -2 must be"),
-        ("timestamp,value\n0,1\n10,inf\n", "line 3: value inf must be"),
+        ("timestamp,value\n0,1\n10,-2\n", "line 3: value -2 must lie within"),
+        ("timestamp,value\n0,1\n10,inf\n", "line 3: value inf must lie within"),
+        ("timestamp,value\n0,1\n10,1e300\n", "line 3: value 1e300 must lie within 0 and 1e+15"),
+        (
+            "timestamp,value\n0,1\n1,1\n900001,1\n1800001,1\n",
+            "line 3: 1 s after the line before; the file's step is 900000",
+        ),
+        ("timestamp,value\n0,1\n1e-9,1\n2e-9,1\n", "step_s is 0"),
         ("timestamp,value\n0,1\n10,2,3\n", "line 3: 3 columns"),
         ("timestamp,value\n0,1\n10,2\n25,3\n", "line 4: 15 s after the line before; the file's step is 10 s"),
         ("timestamp,value\n0,1\n10,2\n10,3\n", "line 4: 10 does not come after"),
@@ -69,8 +81,8 @@ def test_what_can_not_be_read_is_named_by_its_line(tmp_path: Path, text: str, sa
 
 
 def test_gaps_without_number_are_refused_before_they_take_memory(tmp_path: Path):
-    rows = ["0,1", "1,1", *(f"{1 + 900_000 * gap},1" for gap in range(1, 400))]
-    with pytest.raises(InvalidSeries, match="rows are missing, over 4000000; its step, as its first two rows say it"):
+    rows = [f"{900_000 * gap + second},1" for gap in range(400) for second in range(2)]
+    with pytest.raises(InvalidSeries, match="rows are missing, over 4000000; its step, the commonest distance"):
         read(tmp_path, "timestamp,value\n" + "\n".join(rows) + "\n")
 
 

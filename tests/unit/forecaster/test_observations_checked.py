@@ -17,7 +17,11 @@ def test_gaps_are_welcome():
     [
         ({"model": ""}, "model is empty"),
         ({"source": ""}, "source is empty"),
+        ({"model": "m" * 251}, "model is 'mmmmmmmmmmmmmmmmmmmm'…: 251 characters, over 250"),
+        ({"model": "a\x1b[2J"}, r"model is 'a\\x1b\[2J': it must be printable"),
+        ({"source": "r\n1"}, r"source is 'r\\n1': it must be printable"),
         ({"step_s": 0.0}, "step_s is 0"),
+        ({"step_s": 90_000.0}, "step_s is 90000"),
         ({"step_s": float("nan")}, "step_s is nan"),
         ({"step_s": 1e-9}, "step_s is 1e-09"),
         ({"start_s": -60.0}, "start_s is -60"),
@@ -27,6 +31,7 @@ def test_gaps_are_welcome():
         ({"rate_rps": [1.0] * 4}, r"start_s is 120.000: with its 4 values of rate_rps the series ends 121 s after now"),
         ({"rate_rps": [1.0, -2.0]}, r"rate_rps\[1\] is -2"),
         ({"rate_rps": [float("inf")]}, r"rate_rps\[0\] is inf"),
+        ({"rate_rps": [1e39]}, r"rate_rps\[0\] is 1e\+39"),  # 32-bit floats keep it as infinite, which is missing
     ],
 )
 def test_what_makes_no_sense_is_named_with_its_value(change: dict, said: str):
