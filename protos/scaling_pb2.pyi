@@ -31,7 +31,7 @@ class GetStatusResponse(_message.Message):
     def __init__(self, pools: _Optional[_Iterable[_Union[PoolStatus, _Mapping]]] = ...) -> None: ...
 
 class PoolStatus(_message.Message):
-    __slots__ = ("pool", "models", "wished_mode", "plan", "starting", "ready", "draining", "failed_starts")
+    __slots__ = ("pool", "models", "wished_mode", "plan", "starting", "ready", "draining", "failed_starts", "overrides")
     POOL_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     WISHED_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class PoolStatus(_message.Message):
     READY_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     FAILED_STARTS_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
     pool: str
     models: _containers.RepeatedScalarFieldContainer[str]
     wished_mode: str
@@ -48,7 +49,72 @@ class PoolStatus(_message.Message):
     ready: int
     draining: int
     failed_starts: int
-    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., wished_mode: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., starting: _Optional[int] = ..., ready: _Optional[int] = ..., draining: _Optional[int] = ..., failed_starts: _Optional[int] = ...) -> None: ...
+    overrides: _containers.RepeatedCompositeFieldContainer[Override]
+    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., wished_mode: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., starting: _Optional[int] = ..., ready: _Optional[int] = ..., draining: _Optional[int] = ..., failed_starts: _Optional[int] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ...) -> None: ...
+
+class Override(_message.Message):
+    __slots__ = ("kind", "value", "reason", "by", "at_s", "until_s")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_S_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    value: str
+    reason: str
+    by: str
+    at_s: float
+    until_s: float
+    def __init__(self, kind: _Optional[str] = ..., value: _Optional[str] = ..., reason: _Optional[str] = ..., by: _Optional[str] = ..., at_s: _Optional[float] = ..., until_s: _Optional[float] = ...) -> None: ...
+
+class SetOverrideRequest(_message.Message):
+    __slots__ = ("pool", "kind", "value", "reason", "by", "for_s")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    FOR_S_FIELD_NUMBER: _ClassVar[int]
+    pool: str
+    kind: str
+    value: str
+    reason: str
+    by: str
+    for_s: float
+    def __init__(self, pool: _Optional[str] = ..., kind: _Optional[str] = ..., value: _Optional[str] = ..., reason: _Optional[str] = ..., by: _Optional[str] = ..., for_s: _Optional[float] = ...) -> None: ...
+
+class ListAuditRequest(_message.Message):
+    __slots__ = ("pool", "since_s", "limit")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    SINCE_S_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    pool: str
+    since_s: float
+    limit: int
+    def __init__(self, pool: _Optional[str] = ..., since_s: _Optional[float] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListAuditResponse(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ...) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("at_s", "pool", "who", "what", "why", "until_s")
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    WHO_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_S_FIELD_NUMBER: _ClassVar[int]
+    at_s: float
+    pool: str
+    who: str
+    what: str
+    why: str
+    until_s: float
+    def __init__(self, at_s: _Optional[float] = ..., pool: _Optional[str] = ..., who: _Optional[str] = ..., what: _Optional[str] = ..., why: _Optional[str] = ..., until_s: _Optional[float] = ...) -> None: ...
 
 class ListPlansRequest(_message.Message):
     __slots__ = ("pool", "since_s", "limit")

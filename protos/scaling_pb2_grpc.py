@@ -49,6 +49,16 @@ class ScalerStub:
                 request_serializer=protos_dot_scaling__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=protos_dot_scaling__pb2.Plan.FromString,
                 _registered_method=True)
+        self.SetOverride = channel.unary_unary(
+                '/tidegate.scaling.v1.Scaler/SetOverride',
+                request_serializer=protos_dot_scaling__pb2.SetOverrideRequest.SerializeToString,
+                response_deserializer=protos_dot_scaling__pb2.Override.FromString,
+                _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/tidegate.scaling.v1.Scaler/ListAudit',
+                request_serializer=protos_dot_scaling__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=protos_dot_scaling__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
 
 
 class ScalerServicer:
@@ -75,6 +85,20 @@ class ScalerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetOverride(self, request, context):
+        """Pins a pool's replicas, pauses it or sets its mode, for a while; without a value, takes that back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAudit(self, request, context):
+        """Who changed what, when and why, newest first: people's overrides, their ends, and changes of mode.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScalerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +116,16 @@ def add_ScalerServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=protos_dot_scaling__pb2.ExplainRequest.FromString,
                     response_serializer=protos_dot_scaling__pb2.Plan.SerializeToString,
+            ),
+            'SetOverride': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOverride,
+                    request_deserializer=protos_dot_scaling__pb2.SetOverrideRequest.FromString,
+                    response_serializer=protos_dot_scaling__pb2.Override.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=protos_dot_scaling__pb2.ListAuditRequest.FromString,
+                    response_serializer=protos_dot_scaling__pb2.ListAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +209,60 @@ class Scaler:
             '/tidegate.scaling.v1.Scaler/Explain',
             protos_dot_scaling__pb2.ExplainRequest.SerializeToString,
             protos_dot_scaling__pb2.Plan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOverride(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.scaling.v1.Scaler/SetOverride',
+            protos_dot_scaling__pb2.SetOverrideRequest.SerializeToString,
+            protos_dot_scaling__pb2.Override.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tidegate.scaling.v1.Scaler/ListAudit',
+            protos_dot_scaling__pb2.ListAuditRequest.SerializeToString,
+            protos_dot_scaling__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

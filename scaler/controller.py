@@ -6,14 +6,14 @@ from typing import Protocol
 
 import structlog
 
-from scaler.decision import Decision
+from scaler.decision import Decision, Proposal
 from scaler.executors.base import Executor
 from scaler.metrics import Metrics
 from scaler.pool import Pool
 from scaler.readings import RouterReading, pool_reading
 from scaler.settings import ScalerSettings
 from scaler.store import Store
-from tidegate.shared.values import Forecast
+from tidegate.shared.values import Forecast, Plan
 
 FORGET_EVERY_TICKS = 500
 EXPECT_TICKS = 3
@@ -91,14 +91,15 @@ class Controller:
             self._routers.read(), asyncio.gather(*reads), self._executor.refresh(self._clock())
         )
         now_s = self._clock()
-        decisions = [self._decide(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
+        proposals = [self._propose(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
+        decisions = [self._settle(pool, one, one.plan) for pool, one in zip(pools, proposals, strict=True)]
         self._before = [new or old for new, old in zip(routers, self._before, strict=True)]
         await asyncio.gather(*(self._executor.apply(one, now_s) for one in decisions))
         self._metrics.acts(self._executor.acts)
         if self._executor.acts:
             await asyncio.gather(*(self._announce(pool, now_s) for pool in pools))
         if self._ticks % FORGET_EVERY_TICKS == 0:
-            self._store.forget_plans(now_s - self._settings.keep_plans_s)
+            self._store.forget(now_s - self._settings.keep_plans_s, now_s - self._settings.keep_audit_s)
         self._ticks += 1
 
     async def _announce(self, pool: Pool, now_s: float) -> None:
@@ -119,20 +120,22 @@ class Controller:
                 _log.info("pool changed", pool=name)
                 self.pools[name].wish(settings)
 
-    def _decide(
+    def _propose(
         self,
         pool: Pool,
         now_s: float,
         routers: Sequence[RouterReading | None],
         forecasts: tuple[dict[str, Forecast], dict[str, str]],
-    ) -> Decision:
+    ) -> Proposal:
         name = pool.spec.name
         reading = pool_reading(name, pool.spec.models, routers, self._before)
         spoke = any(router is not None for router in routers)
         view = self._executor.view(name, now_s, reading.backends if spoke else None)
-        before = pool.plan
-        decision = pool.decide(now_s, reading, view, forecasts, dry_run=not self._executor.acts)
-        plan = decision.plan
+        return pool.propose(now_s, reading, view, forecasts, self._executor.overrides(name))
+
+    def _settle(self, pool: Pool, proposal: Proposal, plan: Plan) -> Decision:
+        before, name = pool.plan, pool.spec.name
+        decision = pool.settle(proposal, plan, dry_run=not self._executor.acts)
         repeated = before is not None and (before.desired, before.asked) == (plan.desired, plan.asked)
         if plan.desired != plan.asked and not repeated:
             _log.info("plan", pool=name, desired=plan.desired, asked=plan.asked, ready=plan.ready, mode=plan.mode)

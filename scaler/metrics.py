@@ -1,8 +1,11 @@
 """Prometheus metrics of the scaler, by pool."""
 
+from collections.abc import Container
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from scaler.fleet import FleetView
+from scaler.overrides import Kind
 from tidegate.shared.values import Mode, Plan
 
 _MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2}
@@ -24,6 +27,7 @@ class Metrics:
         self._desired = gauge("desired_replicas", "Replicas that the last plan asks for.")
         self._term = gauge("term_replicas", "Replicas that each term of the last plan asks for.", "term")
         self._mode = gauge("mode", "Mode in force: 0 shadow, 1 floor, 2 full.")
+        self._override = gauge("override", "1 while people have pinned, paused or set the mode of the pool.", "kind")
         self._lead = gauge("lead_seconds", "p95 of the time from asked to ready.")
         self._capacity = gauge("capacity_rows_per_second", "Work that one replica can do.")
         self._demand = gauge("demand_rows_per_second", "Work offered.")
@@ -56,6 +60,11 @@ class Metrics:
     def acts(self, yes: bool) -> None:
         """Say whether plans are carried out here."""
         self._acting.set(yes)
+
+    def overridden(self, pool: str, kinds: Container[Kind]) -> None:
+        """Say what people override now."""
+        for kind in Kind:
+            self._override.labels(pool, kind).set(kind in kinds)
 
     def planned(self, plan: Plan, view: FleetView) -> None:
         """Take in one decision."""

@@ -1,22 +1,27 @@
 """One pool from tick to tick: readings in, an explained decision out."""
 
+import math
+from collections.abc import Sequence
+
 import structlog
 
-from scaler import planner
+from scaler import overrides, planner
 from scaler.capacity import pool_capacity
 from scaler.capacity import update as update_capacity
-from scaler.decision import Decision
+from scaler.decision import Decision, Proposal
 from scaler.demand import grid, pool_forecast
 from scaler.events import planned
 from scaler.fleet import FleetView
 from scaler.lead import KEPT_STARTS, pool_lead, quick_lead_s
 from scaler.metrics import Metrics
 from scaler.observation import Observation, PoolForecast
+from scaler.overrides import AuditEntry, Kind, Override
 from scaler.pools import pool_events, pool_spec
 from scaler.readings import PoolReading
 from scaler.settings import PoolSettings
 from scaler.store import Store
 from tidegate.shared.values import BackendStatus, Forecast, Plan
+from tidegate.shared.wire_scaling import MODE_OF
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +37,11 @@ class Pool:
         self._store = store
         self._metrics = metrics
         self._memory = planner.Memory()
+        self.overrides: dict[Kind, Override] = {}
+        self._known_overrides: tuple[Override, ...] = ()
+        last = store.plan_at(settings.name, math.inf)
+        self._mode = None if last is None else MODE_OF.get(last.mode)
+        self._planned_at_s = math.inf if last is None else last.at_s
         self._leads_s = store.leads_s(settings.name)
         self._capacity = store.capacity(settings.name)
 
@@ -56,23 +66,46 @@ class Pool:
         left_s = first_asked_s + quick_s - now_s
         return left_s if left_s > 0 else None
 
-    def decide(
+    def propose(
         self,
         now_s: float,
         reading: PoolReading,
         view: FleetView,
         forecasts: tuple[dict[str, Forecast], dict[str, str]],
-        *,
-        dry_run: bool,
-    ) -> Decision:
-        """Measure, plan and keep the plan."""
+        overridden: Sequence[Override],
+    ) -> Proposal:
+        """Measure and plan. `overridden` is the last override of each kind, also those that no longer count."""
         self.view = view
         self._measure(now_s, reading)
+        self._take_overrides(now_s, overridden)
+        spec = overrides.with_mode(self.spec, self.overrides.get(Kind.MODE))
         observation = self._observation(now_s, reading, forecasts)
-        self.plan, self._memory = planner.plan(self.spec, observation, self._memory)
-        self._store.add_plan(self.plan, dry_run=dry_run)
-        self._metrics.planned(self.plan, view)
-        return Decision(self.plan, observation.capacity.relative_error, tuple(self._leads_s))
+        plan, self._memory = planner.plan(spec, observation, self._memory)
+        plan = overrides.pinned(plan, self.overrides.get(Kind.PIN), spec)
+        pause = self.overrides.get(Kind.PAUSE)
+        why = f"paused {pause.words}" if pause else "its setting paused is true" if self.settings.paused else ""
+        return Proposal(spec, observation, overrides.paused(plan, why), why)
+
+    def settle(self, proposal: Proposal, plan: Plan, *, dry_run: bool) -> Decision:
+        """Keep the plan that came of a proposal."""
+        if self._mode not in (None, plan.mode):
+            who, what = "trust" if proposal.spec.mode is None else "wish", f"mode {self._mode} becomes {plan.mode}"
+            self._store.add_audit([AuditEntry(plan.at_s, plan.pool, who, what, plan.mode_reason)])
+            _log.info("mode", pool=plan.pool, before=self._mode, mode=plan.mode, why=plan.mode_reason)
+        self.plan, self._mode, self._planned_at_s = plan, plan.mode, plan.at_s
+        self._store.add_plan(plan, dry_run=dry_run)
+        self._metrics.planned(plan, self.view)
+        error = proposal.observation.capacity.relative_error
+        return Decision(plan, error, tuple(self._leads_s), proposal.paused)
+
+    def _take_overrides(self, now_s: float, overridden: Sequence[Override]) -> None:
+        news = overrides.noticed(self.spec.name, self._known_overrides, overridden, self._planned_at_s, now_s)
+        for one in news:
+            _log.info("override", pool=one.pool, who=one.who, what=one.what, why=one.why)
+        self._store.add_audit(news)
+        self._known_overrides = tuple(overridden)
+        self.overrides = overrides.in_force(overridden, now_s)
+        self._metrics.overridden(self.spec.name, self.overrides)
 
     def _measure(self, now_s: float, reading: PoolReading) -> None:
         for lead_s in self.view.leads_s:

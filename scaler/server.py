@@ -30,10 +30,10 @@ async def serve(settings: ScalerSettings) -> None:
     store = Store(settings.store, metrics.lost_write)
     routers = Routers(settings.routers, settings.read_timeout_s, time.time)
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
-    executor = await _new_executor(settings, routers)
+    executor = await _new_executor(settings, routers, store)
     controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
     server, health = new_server((SERVICE,))
-    servicer = ScalerServicer(controller.pools, store, time.time, dry_run=not executor.acts)
+    servicer = ScalerServicer(controller.pools, store, executor, time.time)
     scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
     address = listen(server, settings.listen)
     serve_metrics(settings.metrics_listen, registry)
@@ -51,7 +51,7 @@ async def serve(settings: ScalerSettings) -> None:
             store.close()
 
 
-async def _new_executor(settings: ScalerSettings, routers: Routers) -> Executor:
+async def _new_executor(settings: ScalerSettings, routers: Routers, store: Store) -> Executor:
     """The executor that the settings name. Raises InvalidSetting for a cluster that can't be asked."""
     if settings.executor == "kubernetes":
         # Only here: the client is an extra of its own, and takes a second to import.
@@ -61,4 +61,4 @@ async def _new_executor(settings: ScalerSettings, routers: Routers) -> Executor:
     launcher: Launcher = DryRun()
     if settings.executor == "local":
         launcher = Local(settings.routers, config=settings.config, logs=settings.logs, stop_s=settings.stop_s)
-    return Owned(launcher, routers, settings.pools, settings.drain_s)
+    return Owned(launcher, routers, settings.pools, settings.drain_s, store)

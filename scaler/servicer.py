@@ -6,6 +6,9 @@ import grpc
 
 from protos import scaling_pb2 as pb
 from protos import scaling_pb2_grpc
+from scaler import wire
+from scaler.executors.base import Executor
+from scaler.overrides import checked
 from scaler.pool import Pool
 from scaler.store import Store
 from tidegate.shared import wire_scaling
@@ -16,13 +19,13 @@ DEFAULT_LIMIT = 100
 
 
 class ScalerServicer(scaling_pb2_grpc.ScalerServicer):
-    """Reads pools and the store; changes nothing."""
+    """Reads pools and the store; what people override it hands to the executor."""
 
-    def __init__(self, pools: Mapping[str, Pool], store: Store, clock: Callable[[], float], *, dry_run: bool) -> None:
+    def __init__(self, pools: Mapping[str, Pool], store: Store, executor: Executor, clock: Callable[[], float]) -> None:
         self._pools = pools
         self._store = store
+        self._executor = executor
         self._clock = clock
-        self._dry_run = dry_run
 
     @rpc
     async def GetStatus(self, request: pb.GetStatusRequest, context: grpc.aio.ServicerContext) -> pb.GetStatusResponse:
@@ -45,6 +48,23 @@ class ScalerServicer(scaling_pb2_grpc.ScalerServicer):
             raise NoData(f"pool {request.pool!r} has no decision at or before {at_s:.3f} s; its first may be later")
         return plan
 
+    @rpc
+    async def SetOverride(self, request: pb.SetOverrideRequest, context: grpc.aio.ServicerContext) -> pb.Override:
+        """Pin, pause or set the mode of a pool for a while, or take that back."""
+        spec = self._pools[self._known(request.pool)].spec
+        bounds = (spec.min_replicas, spec.max_replicas)
+        asked = (request.kind, request.value, request.reason, request.by, request.for_s)
+        override = checked(*asked, self._clock(), bounds)
+        await self._executor.override(request.pool, override)
+        return wire.override_to_proto(override)
+
+    @rpc
+    async def ListAudit(self, request: pb.ListAuditRequest, context: grpc.aio.ServicerContext) -> pb.ListAuditResponse:
+        """Who changed what, newest first."""
+        pool = self._known(request.pool) if request.pool else ""
+        entries = self._store.audit(pool, request.since_s, request.limit or DEFAULT_LIMIT)
+        return pb.ListAuditResponse(entries=[wire.entry_to_proto(one) for one in entries])
+
     def _known(self, pool: str) -> str:
         if pool not in self._pools:
             raise PoolNotFound(f"no pool {pool!r}; there are: {', '.join(sorted(self._pools))}")
@@ -55,9 +75,10 @@ class ScalerServicer(scaling_pb2_grpc.ScalerServicer):
             pool=pool.spec.name,
             models=pool.spec.models,
             wished_mode=pool.settings.mode,
-            plan=None if pool.plan is None else wire_scaling.to_proto(pool.plan, dry_run=self._dry_run),
+            plan=None if pool.plan is None else wire_scaling.to_proto(pool.plan, dry_run=not self._executor.acts),
             starting=pool.view.starting,
             ready=pool.view.ready,
             draining=pool.view.stopping,
             failed_starts=pool.view.failed_starts,
+            overrides=[wire.override_to_proto(one) for one in pool.overrides.values()],
         )

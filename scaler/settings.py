@@ -111,6 +111,8 @@ class PoolSettings(Table):
     """At most so many replicas are added by one decision; default: no limit."""
     max_removed_per_tick: int | None = Field(default=None, ge=1)
     """At most so many replicas are removed by one decision; default: no limit."""
+    paused: bool = False
+    """Plans are made and shown, and nothing is scaled. (`tidegate scale pause` does it for a while.)"""
     events: tuple[EventSettings, ...] = ()
     """Planned events; where two overlap the later in this list wins."""
     hpa: HpaSettings = HpaSettings()
@@ -141,6 +143,8 @@ class ScalerSettings(Settings):
     """File of plans, lead and capacity observations."""
     keep_plans_s: Seconds = 7 * 86400.0
     """Plans older than this are forgotten."""
+    keep_audit_s: Seconds = 400 * 86400.0
+    """What people and earned trust changed is told for so long."""
     executor: Literal["local", "kubernetes", "dry-run"] = "local"
     """`local` starts and stops model server processes on this machine; `kubernetes` scales what PredictiveScalers in
     the cluster name; `dry-run` only decides."""

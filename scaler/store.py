@@ -1,4 +1,4 @@
-"""What the scaler remembers across restarts, in SQLite: every plan with its reasons, start-ups, measured capacity."""
+"""What the scaler remembers across restarts, in SQLite: plans and their reasons, start-ups, capacity, overrides."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -10,11 +10,12 @@ import structlog
 from protos import scaling_pb2 as pb
 from scaler.capacity import ModelCapacity
 from scaler.lead import KEPT_STARTS
+from scaler.overrides import AuditEntry, Kind, Override
 from tidegate.shared import wire_scaling
-from tidegate.shared.errors import InvalidSetting
+from tidegate.shared.errors import InvalidSetting, NotReady
 from tidegate.shared.values import Plan
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_MS = 20
 """How long a write waits for another process's lock: the scaler's tick, and its answers, wait with it."""
 
@@ -24,6 +25,10 @@ CREATE TABLE starts (pool TEXT NOT NULL, at_s REAL NOT NULL, lead_s REAL NOT NUL
 CREATE INDEX starts_by_pool ON starts (pool, at_s);
 CREATE TABLE capacity (pool TEXT NOT NULL, model TEXT NOT NULL, mean REAL NOT NULL, variance REAL NOT NULL,
                        readings INTEGER NOT NULL, PRIMARY KEY (pool, model)) WITHOUT ROWID;
+CREATE TABLE override (pool TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, reason TEXT NOT NULL,
+                       by TEXT NOT NULL, at_s REAL NOT NULL, until_s REAL NOT NULL, PRIMARY KEY (pool, kind));
+CREATE TABLE audit (at_s REAL NOT NULL, pool TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL,
+                    until_s REAL NOT NULL, PRIMARY KEY (at_s, pool, what)) WITHOUT ROWID;
 """
 
 _log = structlog.get_logger(__name__)
@@ -32,9 +37,9 @@ _log = structlog.get_logger(__name__)
 class Store:
     """One SQLite file in WAL mode; a commit survives kill -9 of the scaler. Used from one thread.
 
-    Writes raise nothing: a file that is locked, full or gone must not keep plans from being carried out. What it does
-    not take is lost: such a plan can't be explained later, and a restart doesn't know such a start-up or capacity. The
-    log says when that begins and when it is over.
+    Writes raise nothing (but `set_override`'s, which somebody waits for): a file that is locked, full or gone must not
+    keep plans from being carried out. What it does not take is lost: such a plan can't be explained later, and a
+    restart doesn't know such a start-up or capacity. The log says when that begins and when it is over.
     """
 
     def __init__(self, path: Path, lost: Callable[[], None] = lambda: None) -> None:
@@ -85,9 +90,10 @@ class Store:
         ).fetchone()
         return None if row is None else pb.Plan.FromString(row[0])
 
-    def forget_plans(self, before_s: float) -> None:
-        """Drop decisions older than that."""
-        self._write("DELETE FROM plans WHERE at_s < ?", [(before_s,)])
+    def forget(self, plans_before_s: float, audit_before_s: float) -> None:
+        """Drop decisions, and entries of the audit trail, older than that."""
+        self._write("DELETE FROM plans WHERE at_s < ?", [(plans_before_s,)])
+        self._write("DELETE FROM audit WHERE at_s < ?", [(audit_before_s,)])
 
     def add_start(self, pool: str, at_s: float, lead_s: float) -> None:
         """Keep one start-up's seconds from asked to ready."""
@@ -110,7 +116,32 @@ class Store:
         rows = self._db.execute("SELECT model, mean, variance, readings FROM capacity WHERE pool = ?", (pool,))
         return {model: ModelCapacity(mean, variance, readings) for model, mean, variance, readings in rows}
 
-    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def set_override(self, pool: str, one: Override) -> None:
+        """Keep an override in the place of the pool's last one of that kind. Raises NotReady: people wait for it."""
+        row = (pool, one.kind, one.value, one.reason, one.by, one.at_s, one.until_s)
+        if not self._write("INSERT OR REPLACE INTO override VALUES (?, ?, ?, ?, ?, ?, ?)", [row]):
+            raise NotReady(f"the store {str(self._path)!r} takes nothing now; the scaler's log says why")
+
+    def overrides(self, pool: str) -> list[Override]:
+        """The last override of each kind, also those that no longer count."""
+        rows = self._db.execute("SELECT kind, value, reason, by, at_s, until_s FROM override WHERE pool = ?", (pool,))
+        return [Override(Kind(kind), *rest) for kind, *rest in rows]
+
+    def add_audit(self, entries: Iterable[AuditEntry]) -> None:
+        """Keep entries of the audit trail; one that is there already stays as it is."""
+        rows = [(one.at_s, one.pool, one.who, one.what, one.why, one.until_s) for one in entries]
+        if rows:
+            self._write("INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def audit(self, pool: str, since_s: float, limit: int) -> list[AuditEntry]:
+        """The audit trail since then, newest first; of every pool with ""."""
+        rows = self._db.execute(
+            "SELECT * FROM audit WHERE (? = '' OR pool = ?) AND at_s >= ? ORDER BY at_s DESC, pool LIMIT ?",
+            (pool, pool, since_s, limit),
+        )
+        return [AuditEntry(*row) for row in rows]
+
+    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> bool:
         try:
             with self._db:
                 self._db.executemany(statement, rows)
@@ -119,7 +150,8 @@ class Store:
             if not self._failing:
                 _log.error("the store takes nothing; plans go on without", store=str(self._path), why=str(error))
             self._failing = True
-            return
+            return False
         if self._failing:
             _log.info("the store takes plans again", store=str(self._path))
         self._failing = False
+        return True

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from scaler.decision import Decision
 from scaler.fleet import FleetView, Replica
+from scaler.overrides import Override
 from scaler.readings import BackendReading
 from scaler.settings import PoolSettings
 
@@ -18,6 +19,12 @@ class Executor(Protocol):
 
     def pools(self) -> Mapping[str, PoolSettings]:
         """The pools as they are wished for now, by name."""
+
+    def overrides(self, pool: str) -> Sequence[Override]:
+        """The last override of each kind, also those that no longer count: wishes of people, for a while."""
+
+    async def override(self, pool: str, override: Override) -> None:
+        """Keep an override in the place of the last one of its kind. Raises NotReady."""
 
     async def refresh(self, now_s: float) -> None:
         """Look at what is there, before `view`. Raises nothing: what can't be seen stays as it was seen last."""

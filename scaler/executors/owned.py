@@ -7,9 +7,11 @@ import structlog
 from scaler.decision import Decision
 from scaler.executors.base import Launcher
 from scaler.fleet import Fleet, FleetView
+from scaler.overrides import Override
 from scaler.readings import BackendReading
 from scaler.retiring import Retiring, RouterControl
 from scaler.settings import PoolSettings
+from scaler.store import Store
 from tidegate.shared.errors import TidegateError
 
 _log = structlog.get_logger(__name__)
@@ -19,9 +21,10 @@ class Owned:
     """An executor of pools that are settings: a fleet each, and one launcher for all."""
 
     def __init__(
-        self, launcher: Launcher, routers: RouterControl, pools: Sequence[PoolSettings], drain_s: float
+        self, launcher: Launcher, routers: RouterControl, pools: Sequence[PoolSettings], drain_s: float, store: Store
     ) -> None:
         self._launcher = launcher
+        self._store = store
         self._pools = {one.name: one for one in pools}
         self._fleets = {name: Fleet() for name in self._pools}
         self._retiring = Retiring(routers, launcher, drain_s)
@@ -34,6 +37,14 @@ class Owned:
     def pools(self) -> Mapping[str, PoolSettings]:
         """Those of the settings."""
         return self._pools
+
+    def overrides(self, pool: str) -> Sequence[Override]:
+        """Those of the store."""
+        return self._store.overrides(pool)
+
+    async def override(self, pool: str, override: Override) -> None:
+        """Into the store. Raises NotReady."""
+        self._store.set_override(pool, override)
 
     async def refresh(self, now_s: float) -> None:
         """Nothing to look up: the launcher knows its replicas."""

@@ -1,7 +1,7 @@
 """The executor of a cluster: PredictiveScalers are the wishes, pods the replicas, the scale subresource the hand."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,7 +15,8 @@ from scaler.kubernetes.pool import ClusterPool
 from scaler.kubernetes.reporter import API_VERSION, Reporter
 from scaler.kubernetes.status import Condition
 from scaler.kubernetes.target import ScaleTarget
-from scaler.kubernetes.wishes import Wish, wish
+from scaler.kubernetes.wishes import Wish, overridden, wish
+from scaler.overrides import Override
 from scaler.readings import BackendReading
 from scaler.retiring import RouterControl
 from scaler.settings import KubernetesSettings, PoolSettings
@@ -57,6 +58,17 @@ class Kubernetes:
     def pools(self) -> Mapping[str, PoolSettings]:
         """The PredictiveScalers that can be decided: sound, and their pods seen."""
         return {name: pool.wish.pool for name, pool in self._pools.items() if pool.wish.pool is not None and pool.known}
+
+    def overrides(self, pool: str) -> Sequence[Override]:
+        """Those of the resource's status, where they outlive every scaler."""
+        return overridden(self._scalers.objects.get(pool, {}))
+
+    async def override(self, pool: str, override: Override) -> None:
+        """Into the resource's status, whoever leads. Raises NotReady."""
+        try:
+            self._scalers.objects[pool] = await self._reporter.override(self._pools[pool].wish, override)
+        except ApiException as error:
+            raise NotReady(message_of(error)) from None
 
     async def refresh(self, now_s: float) -> None:
         """Follow the wishes, and look at every target; what can't be decided says so in its status."""

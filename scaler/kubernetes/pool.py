@@ -49,8 +49,8 @@ class ClusterPool:
         """Why nothing may be done to the target now, as far as the pool itself knows; None for nothing."""
         if self.wish.invalid:
             return Condition("Active", False, "InvalidSpec", self.wish.invalid)
-        if self.wish.paused:
-            return Condition("Active", False, "Paused", "spec.paused is true")
+        if self.decision is not None and self.decision.paused:
+            return Condition("Active", False, "Paused", self.decision.paused)
         if self.target.trouble:
             return Condition("Active", False, "TargetUnreadable", self.target.trouble)
         heard_at_s = self.target.heard_at_s

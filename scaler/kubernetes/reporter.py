@@ -7,7 +7,8 @@ import structlog
 from kubernetes.aio.client.exceptions import ApiException
 
 from scaler.kubernetes.status import news, worth_writing
-from scaler.kubernetes.wishes import Wish
+from scaler.kubernetes.wishes import Wish, override_item
+from scaler.overrides import Override
 from tidegate.shared.errors import ServiceUnreachable
 from tidegate.shared.kubernetes.api import APPLY_PATCH, Api, Object, message_of
 from tidegate.shared.times import utc
@@ -38,21 +39,38 @@ class Reporter:
         age_s = now_s - self._wrote_at_s.get(wish.name, 0.0)
         if not worth_writing(before, after, age_s, self._period_s):
             return None
-        path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/predictivescalers/{wish.name}/status"
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "PredictiveScaler",
-            "metadata": {"name": wish.name, "namespace": self._namespace, "uid": wish.uid},
-            "status": after,
-        }
+        path, body = self._applied(wish, after)
         found = await self._send("PATCH", path, body, content_type=APPLY_PATCH, fieldManager=MANAGER, force="true")
         if found is None:
             return None
         self._wrote_at_s[wish.name] = now_s
+        if before.get("mode", after.get("mode")) != after.get("mode"):
+            why = f"{before['mode']} becomes {after['mode']}: {after['modeReason']}"
+            await self.event(wish, "Normal", "ModeChanged", why, now_s)
         for one in news(before, after):
             fine = one.true is (one.type not in CONDITIONS_THAT_ARE_BAD)
             await self.event(wish, "Normal" if fine else "Warning", one.reason, one.message, now_s)
         return found
+
+    async def override(self, wish: Wish, override: Override) -> Object:
+        """Keep an override in the status; the answer is the object after it.
+
+        Each kind has a field manager of its own, so that who writes one leaves the others and the figures alone.
+        Raises ApiException, ServiceUnreachable.
+        """
+        path, body = self._applied(wish, {"overrides": [override_item(override)]})
+        manager = f"{MANAGER}-{override.kind}"
+        found = await self._api.request(
+            "PATCH", path, body, content_type=APPLY_PATCH, fieldManager=manager, force="true"
+        )
+        await self.event(wish, "Normal", "Overridden", f"{override.deed} {override.words}", override.at_s)
+        return found
+
+    def _applied(self, wish: Wish, status: Mapping[str, Any]) -> tuple[str, Object]:
+        """Path and body of a server-side apply to a resource's status."""
+        path = f"/apis/{API_VERSION}/namespaces/{self._namespace}/predictivescalers/{wish.name}/status"
+        meta = {"name": wish.name, "namespace": self._namespace, "uid": wish.uid}
+        return path, {"apiVersion": API_VERSION, "kind": "PredictiveScaler", "metadata": meta, "status": status}
 
     async def event(self, wish: Wish, kind: str, reason: str, message: str, now_s: float) -> None:
         """One Event about a PredictiveScaler; `kind` is Normal or Warning."""

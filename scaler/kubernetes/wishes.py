@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scaler.overrides import Kind, Override
 from scaler.settings import EventSettings, PoolSettings
 from tidegate.shared.settings import problems_of
-from tidegate.shared.times import parse_time
+from tidegate.shared.times import parse_time, utc
 
 DEFAULT_MISS_PRICE = 2.0
 
@@ -44,7 +45,6 @@ class Wish:
     target: Target
     pool: PoolSettings | None
     drain_s: float
-    paused: bool = False
     invalid: str = ""
 
 
@@ -65,7 +65,6 @@ def wish(thing: Mapping[str, Any]) -> Wish:
         target=Target(target["apiVersion"], target["kind"], target["name"]),
         pool=pool,
         drain_s=spec["scaleIn"]["drainSeconds"],
-        paused=spec["paused"],
         invalid=invalid,
     )
 
@@ -95,8 +94,37 @@ def _pool(name: str, spec: Mapping[str, Any]) -> PoolSettings:
         max_utilization=spec["maxUtilization"],
         max_added_per_tick=spec.get("scaleOut", {}).get("maxPerDecision"),
         max_removed_per_tick=spec["scaleIn"].get("maxPerDecision"),
+        paused=spec["paused"],
         events=tuple(events),
     )
+
+
+def overridden(thing: Mapping[str, Any]) -> list[Override]:
+    """What people override, as the resource's status keeps it; what makes no sense (by other hands) counts as none."""
+    return [
+        Override(
+            Kind(one["kind"]),
+            one.get("value", ""),
+            one["reason"],
+            one["by"],
+            parse_time(one["at"])[0],
+            parse_time(one["until"])[0],
+        )
+        for one in thing.get("status", {}).get("overrides", ())
+        if one["kind"] != Kind.PIN or one.get("value", "0").isdecimal()
+    ]
+
+
+def override_item(one: Override) -> dict[str, str]:
+    """An override as the status keeps it: without a value rather than with an empty one, which 1.20 takes for null."""
+    return {
+        "kind": str(one.kind),
+        **({"value": one.value} if one.value else {}),
+        "reason": one.reason,
+        "by": one.by,
+        "at": utc(one.at_s),
+        "until": utc(one.until_s),
+    }
 
 
 def miss_price(spec: Mapping[str, Any], capacity_rows_per_s: float) -> float:

@@ -1,4 +1,4 @@
-"""`tidegate scale status | plan | explain` against a service with known plans."""
+"""`tidegate scale …` against a service with known plans."""
 
 import asyncio
 import json
@@ -11,7 +11,10 @@ import grpc
 import pytest
 
 from protos import scaling_pb2_grpc
+from scaler.executors.dry_run import DryRun
+from scaler.executors.owned import Owned
 from scaler.fleet import FleetView
+from scaler.overrides import AuditEntry
 from scaler.planner import Memory, plan
 from scaler.servicer import ScalerServicer
 from scaler.store import Store
@@ -44,9 +47,11 @@ async def asked(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
         settings=SimpleNamespace(mode="full"),
         plan=last,
         view=FleetView(6, (1.0,), 0, failed_starts=2),
+        overrides={},
     )
+    executor: Any = Owned(DryRun(), None, [], 0.0, store)  # type: ignore[arg-type]
     server = grpc.aio.server()
-    servicer = ScalerServicer({"p": pool}, store, lambda: NOON_S + 90, dry_run=False)
+    servicer = ScalerServicer({"p": pool}, store, executor, lambda: NOON_S + 90)
     scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
     address = listen(server, "127.0.0.1:0")
     await server.start()
@@ -88,9 +93,38 @@ async def test_explain_as_json(tmp_path: Path) -> None:
     assert json.loads(out)["inputs"]["capacity_rows_per_s"] == 10.0
 
 
+async def test_pin_says_what_holds_until_when(tmp_path: Path) -> None:
+    code, out, err = await asked(tmp_path, "pin", "p", "12", "--reason", "launch", "--for", "2h")
+    assert (code, out) == (0, "")
+    assert "p: pin 12 until 2026-03-01T14:01:30Z by " in err
+    assert err.rstrip().endswith(": launch")
+    _, out, _ = await asked(tmp_path, "pause", "p", "--reason", "move", "--for", "30m", "--json")
+    assert (json.loads(out)["value"], json.loads(out)["until_s"]) == ("on", NOON_S + 90 + 1800)
+    _, _, err = await asked(tmp_path, "mode", "p", "--clear")
+    assert "mode taken back by " in err
+
+
+async def test_audit(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    store.add_audit([AuditEntry(NOON_S, "p", "trust", "mode floor becomes full", "skill +0.30", 0.0)])
+    store.close()
+    code, out, _ = await asked(tmp_path, "audit")
+    assert code == 0
+    for said in ("2026-03-01T12:00:00Z", "trust", "mode floor becomes full", "skill +0.30"):
+        assert said in out
+    _, out, _ = await asked(tmp_path, "audit", "p", "--since", str(NOON_S + 1), "--json")
+    assert json.loads(out) == {"entries": []}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("pin", "p", "12", "--for", "2h"), 2, "a pin needs a --reason, and an end: --for 2h"),
+        (("pin", "p", "--reason", "x", "--for", "2h"), 2, "give either what to set the pin to, or --clear"),
+        (("pin", "p", "5", "--reason", "x", "--for", "soon"), 2, "--for 'soon' is no length of time"),
+        (("pin", "p", "21", "--reason", "x", "--for", "2h"), 2, "a pin to 21: the pool may have 1 to 20 replicas"),
+        (("mode", "p", "turbo", "--reason", "x", "--for", "2h"), 2, "no mode is called 'turbo'"),
+        (("pause", "q", "--reason", "x", "--for", "2h"), 1, "no pool 'q'; there are: p"),
         (("explain", "q"), 1, "no pool 'q'; there are: p"),
         (("explain", "p", "--at", "noon"), 2, "noon"),
         (("explain", "p", "--at", "5"), 1, "no decision"),

@@ -104,10 +104,10 @@ class Scaler:
         routers = Routers(settings.routers, 1.0, time.time)
         forecasts = Forecasts(free_address(), 0.3)
         launcher = Local(settings.routers, command=command or (*FAKE, str(self.there)), stop_s=5)
-        executor = Owned(launcher, routers, settings.pools, settings.drain_s)
+        executor = Owned(launcher, routers, settings.pools, settings.drain_s, store)
         self.controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
         server = grpc.aio.server()
-        servicer = ScalerServicer(self.controller.pools, store, time.time, dry_run=False)
+        servicer = ScalerServicer(self.controller.pools, store, executor, time.time)
         scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
         self.address = listen(server, "127.0.0.1:0")
         await server.start()
@@ -210,6 +210,37 @@ async def test_explain_tells_why_and_errors_are_clear(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as early:
             await stub.Explain(scaling_pb2.ExplainRequest(pool="p", at_s=1.0))
         assert early.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_people_pin_and_pause_and_a_restart_remembers_it(tmp_path: Path) -> None:
+    pin = scaling_pb2.SetOverrideRequest(pool="p", kind="pin", value="3", reason="launch", by="ann@desk", for_s=60)
+    pause = scaling_pb2.SetOverrideRequest(pool="p", kind="pause", value="on", reason="move", by="bob@desk", for_s=60)
+    async with Scaler(tmp_path).running() as scaler, channel(scaler.address) as one:
+        stub = scaling_pb2_grpc.ScalerStub(one)
+        with pytest.raises(grpc.aio.AioRpcError, match="the pool may have 1 to 4 replicas"):
+            await stub.SetOverride(
+                scaling_pb2.SetOverrideRequest(pool="p", kind="pin", value="9", reason="x", by="y", for_s=9)
+            )
+        await stub.SetOverride(pin)
+        await until(lambda: len(scaler.replicas()) == 3)
+        assert [each.value for each in (await scaler.status()).overrides] == ["3"]
+        assert scaler.registry.get_sample_value("tidegate_scaler_override", {"pool": "p", "kind": "pin"}) == 1
+        await until(lambda: scaler.controller.pools["p"].view.ready == 3)
+        await stub.SetOverride(pause)
+        await stub.SetOverride(scaling_pb2.SetOverrideRequest(pool="p", kind="pin", by="ann@desk"))
+        await until(lambda: list(scaler.controller.pools["p"].overrides) == ["pause"])
+        plan = await stub.Explain(scaling_pb2.ExplainRequest(pool="p"))
+        assert (plan.adjustments[-1].name, plan.desired, len(scaler.replicas())) == ("paused", 3, 3)
+    (tmp_path / "there").rmdir()
+    async with Scaler(tmp_path).running() as scaler, channel(scaler.address) as one:
+        await until(lambda: list(scaler.controller.pools["p"].overrides) == ["pause"])
+        trail = (await scaling_pb2_grpc.ScalerStub(one).ListAudit(scaling_pb2.ListAuditRequest())).entries
+        assert [(each.who, each.what, each.why) for each in reversed(trail)] == [
+            ("ann@desk", "pin 3", "launch"),
+            ("bob@desk", "pause", "move"),
+            ("ann@desk", "pin taken back", "taken back"),
+        ]
+        assert scaler.replicas() == []
 
 
 async def test_replicas_end_when_the_scaler_is_killed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from scaler.controller import Controller
+from scaler.executors.base import Executor
 from scaler.kubernetes.start import kubernetes
 from scaler.metrics import Metrics
 from scaler.readings import BackendReading, ModelReading, RouterReading
@@ -83,7 +84,7 @@ class Forecasts:
 @contextlib.asynccontextmanager
 async def running(
     kubeconfig: Path, namespace: str, routers: Routers, forecasts: Forecasts, store: Path, **settings: object
-) -> AsyncIterator[Controller]:
+) -> AsyncIterator[Executor]:
     """The loop with the Kubernetes executor, ticking five times a second."""
     whole = ScalerSettings(
         executor="kubernetes",
@@ -106,7 +107,7 @@ async def running(
     stop = asyncio.Event()
     task = asyncio.create_task(controller.run(stop))
     try:
-        yield controller
+        yield executor
     finally:
         stop.set()
         await task

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from scaler.executors.base import Executor
 from tests.kubernetes.accounts import as_scaler
 from tests.kubernetes.cluster import Cluster, Object, eventually
 from tests.kubernetes.control_plane import ControlPlane
@@ -27,12 +28,13 @@ class Scene:
         self._folder = folder
 
     @contextlib.asynccontextmanager
-    async def scaler(self, name: str = "one", **settings: object) -> AsyncIterator[None]:
-        """A scaler at work for as long as the block lasts."""
+    async def scaler(self, name: str = "one", **settings: object) -> AsyncIterator[Executor]:
+        """A scaler at work for as long as the block lasts; its executor."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
-        async with running(self._kubeconfig, self.cluster.namespace, self.routers, self.forecasts, folder, **settings):
-            yield
+        place = (self._kubeconfig, self.cluster.namespace, self.routers, self.forecasts, folder)
+        async with running(*place, **settings) as executor:
+            yield executor
 
     async def wish(self, **spec: Any) -> None:
         """Change the PredictiveScaler."""

@@ -4,10 +4,12 @@ import asyncio
 import time
 from pathlib import Path
 
+from scaler.overrides import Kind, Override
 from tests.kubernetes.cluster import Cluster, Object, eventually
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.manifests import SCALER_API
 from tests.kubernetes.scene import COST, met, scene
+from tests.support.waiting import until
 
 
 async def test_replicas_are_ready_before_the_spike_that_is_forecast(
@@ -114,6 +116,30 @@ async def test_any_kind_with_a_scale_and_the_cheapest_pod_goes(
             shelf.cancel()
             await asyncio.gather(shelf, return_exceptions=True)
         assert at_work.routers.drained == [pods[2]]
+
+
+async def test_what_people_override_stands_in_the_status_and_outlives_the_scaler(
+    plane: ControlPlane, cluster: Cluster, tmp_path: Path
+) -> None:
+    async with scene(plane, cluster, tmp_path, maxReplicas=5) as at_work:
+        async with at_work.scaler() as executor:
+            await until(lambda: "digits" in executor.pools())
+            now = time.time()
+            pin = Override(Kind.PIN, "3", "launch", "ann@desk", now, now + 600)
+            await executor.override("digits", pin)
+            await at_work.until_asked(3)
+            await at_work.until_shown(lambda status: status["reason"].startswith("pinned: by ann@desk until"))
+            assert ("Normal", "Overridden") in await at_work.events()
+        pause = Override(Kind.PAUSE, "on", "move", "bob@desk", now, now + 600)
+        async with at_work.scaler("two") as executor:
+            await until(lambda: "digits" in executor.pools())
+            await executor.override("digits", pause)
+            assert "paused by bob@desk" in await at_work.until_inactive("Paused")
+            await executor.override("digits", Override(Kind.PIN, "", "done", "ann@desk", now, now))
+            shown = await at_work.until_shown(lambda status: status["reason"].startswith("paused: "))
+            kept = {one["kind"]: (one.get("value"), one["reason"]) for one in shown["overrides"]}
+            assert kept == {"pin": (None, "done"), "pause": ("on", "move")}
+            assert await at_work.asked() == 3
 
 
 async def test_a_status_is_not_written_again_when_nothing_changed(

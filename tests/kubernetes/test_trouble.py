@@ -56,7 +56,7 @@ async def test_of_two_scalers_of_one_target_the_older_acts(
 @pytest.mark.parametrize(
     ("spec", "reason", "said"),
     [
-        ({"paused": True}, "Paused", "spec.paused is true"),
+        ({"paused": True}, "Paused", "its setting paused is true"),
         ({"minReplicas": 9, "maxReplicas": 3}, "InvalidSpec", "min_replicas = 9 is more than max_replicas = 3"),
         ({"target": {"name": "nothing"}}, "TargetUnreadable", '"nothing" not found'),
         ({"target": {"apiVersion": "v1", "kind": "ConfigMap", "name": "x"}}, "TargetUnreadable", "can be scaled"),

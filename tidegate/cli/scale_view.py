@@ -13,9 +13,11 @@ from tidegate.shared.wire_scaling import MODE_OF
 
 def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
     """One row per pool."""
+    found = list(pools)
     columns = ("pool", "mode", "ready", "starting", "stopping", "desired", "demand", "outstanding", "capacity", "lead")
-    table = _table(columns)
-    for one in pools:
+    overridden = any(one.overrides for one in found)
+    table = _table((*columns, "by hand") if overridden else columns)
+    for one in found:
         plan, inputs = one.plan, one.plan.inputs
         mode = MODE_OF.get(plan.mode, "-")
         table.add_row(
@@ -29,7 +31,24 @@ def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
             _known(inputs, "outstanding_rows", "rows"),
             f"{inputs.capacity_rows_per_s:.3g} rows/s",
             f"{inputs.lead_s:.3g} s",
+            *(["; ".join(overrides_line(each) for each in one.overrides) or "-"] if overridden else []),
         )
+    return table
+
+
+def overrides_line(one: pb.Override) -> str:
+    """One override in a line: what, until when, by whom, why."""
+    what = one.kind if one.kind == "pause" else f"{one.kind} {one.value}"
+    if not one.value:
+        return f"{one.kind} taken back by {one.by}"
+    return f"{what} until {utc(one.until_s)} by {one.by}: {one.reason}"
+
+
+def audit_table(entries: Iterable[pb.AuditEntry]) -> Table:
+    """One row per change."""
+    table = _table(("time", "pool", "who", "what", "until", "why"))
+    for one in entries:
+        table.add_row(utc(one.at_s), one.pool, one.who, one.what, utc(one.until_s) if one.until_s else "-", one.why)
     return table
 
 

@@ -47,6 +47,20 @@ def parse_time(text: str) -> tuple[float, TimeForm]:
     return moment.astimezone(UTC).timestamp(), TimeForm(True, int(offset.total_seconds()), text[-1:] in "Zz")
 
 
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def parse_duration_s(text: str) -> float:
+    """Seconds of a length of time over 0 with its unit, such as 90s, 30m, 2h, 1.5d. Raises ValueError."""
+    try:
+        seconds = float(text[:-1]) * _UNITS_S[text[-1:]]
+    except (ValueError, KeyError):
+        raise ValueError(f"{text!r} is no length of time: write 90s, 30m, 2h or 1d") from None
+    if not 0.0 < seconds < LATEST_S:
+        raise ValueError(f"{text!r} is no length of time that lies ahead: write 90s, 30m, 2h or 1d")
+    return seconds
+
+
 def utc(time_s: float) -> str:
     """ISO 8601 in UTC, to the second; `parse_time` reads it."""
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
