@@ -13,6 +13,7 @@ from forecaster.calendar import UTC, Calendar
 from forecaster.model import FittedModel, fit
 from forecaster.record import gain
 from tidegate.shared.errors import InvalidRequest
+from tidegate.shared.times import TimeForm, utc
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
 
 MAX_REFITS = 60
@@ -77,10 +78,14 @@ def origin_at(series: DemandSeries, time_s: float) -> int:
     row = round(place)
     if abs(place - row) > 1e-3 or not 0 <= row < len(series.rate_rps):
         raise InvalidRequest(
-            f"origin {time_s:g} is no row of the grid: it starts at {series.start_s:g}, has a step of "
+            f"origin {_named(time_s)} is no row of the grid: it starts at {_named(series.start_s)}, has a step of "
             f"{series.step_s:g} s and {len(series.rate_rps)} rows"
         )
     return row
+
+
+def _named(time_s: float) -> str:
+    return f"{TimeForm(iso=False).write(time_s)} ({utc(time_s)})"
 
 
 def horizon_steps(series: DemandSeries, horizon_s: float) -> int:

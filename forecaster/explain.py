@@ -1,5 +1,7 @@
 """What a forecast is made of: level, each season, recent errors, holidays, spikes, events; and why. PURE."""
 
+import math
+
 import numpy as np
 
 from forecaster import words
@@ -43,9 +45,9 @@ def explain(model: FittedModel, horizon_s: float, at_s: float | None = None) -> 
             ("level", level),
             *seasons,
             ("recent errors", usual - level - sum(rate for _, rate in seasons)),
-            ("holidays", resting - usual),
+            ("holidays", _difference(resting, usual)),
             ("spikes", spikes),
-            ("events", median - resting - spikes),
+            ("events", _difference(median, resting + spikes)),
         ),
         conformal=tuple((q, float(rate - median)) for q, rate in zip(QUANTILES, fan, strict=True)),
         widened=tuple((q, float(wide - rate)) for q, wide, rate in zip(QUANTILES, fan, plain, strict=True)),
@@ -56,6 +58,11 @@ def explain(model: FittedModel, horizon_s: float, at_s: float | None = None) -> 
         basis=model.basis,
         fitted_at_s=model.fitted_at_s,
     )
+
+
+def _difference(larger: float, smaller: float) -> float:
+    """Their difference, where it is more than what rounding leaves of equal ones."""
+    return 0.0 if math.isclose(larger, smaller, rel_tol=1e-12, abs_tol=1e-12) else larger - smaller
 
 
 def _chosen(model: FittedModel, horizon_s: float, at_s: float | None) -> slice:

@@ -42,10 +42,10 @@ class RangeQuery:
         if bool(self.model) == bool(self.label):
             raise InvalidRequest("name either the model whose demand it is, or the label that holds the models' names")
 
-    def times_s(self) -> FloatArray:
-        """Start of every step asked for, on the grid of its multiples."""
-        first, last = np.floor(self.start_s / self.step_s), np.ceil(self.end_s / self.step_s)
-        return np.arange(first, last).astype(np.float64) * np.float64(self.step_s)
+    @property
+    def slots(self) -> tuple[int, int]:
+        """The first step asked for, and the first that is not over at the end, both counted from the epoch."""
+        return int(self.start_s // self.step_s), int(self.end_s // self.step_s)
 
 
 def read(url: str, query: RangeQuery, progress: Callable[[int, int], None]) -> Iterator[DemandSeries]:
@@ -53,12 +53,20 @@ def read(url: str, query: RangeQuery, progress: Callable[[int, int], None]) -> I
 
     Raises ServiceUnreachable, InvalidRequest with what Prometheus says of the expression, ModelFailed otherwise.
     """
-    times = query.times_s()
-    with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S) as client:
-        for first in range(0, len(times), POINTS):
-            part = times[first : first + POINTS]
-            yield from _series(_answer(client, query, part), query, part)
-            progress(first + len(part), len(times))
+    first, last = query.slots
+    with _client(url) as client:
+        for begin in range(first, last, POINTS):
+            end = min(begin + POINTS, last)
+            times = query.step_s * np.arange(begin, end, dtype=np.float64)
+            yield from _series(_answer(client, query, times), query, times)
+            progress(end - first, last - first)
+
+
+def _client(url: str) -> httpx.Client:
+    try:
+        return httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S)
+    except httpx.InvalidURL as error:
+        raise InvalidRequest(f"the server's URL is {url!r}: {error}") from None
 
 
 def _answer(client: httpx.Client, query: RangeQuery, times: FloatArray) -> list[dict[str, object]]:
@@ -89,6 +97,7 @@ def _series(result: list[dict[str, object]], query: RangeQuery, times: FloatArra
         raise InvalidRequest(
             f"the expression gives {len(result)} series: aggregate them with sum(…), or name the label to tell them by"
         )
+    models: set[str] = set()
     for one in result:
         labels = one["metric"]
         assert isinstance(labels, dict)
@@ -97,8 +106,17 @@ def _series(result: list[dict[str, object]], query: RangeQuery, times: FloatArra
             raise InvalidRequest(
                 f"a series has no label {query.label!r}; it has: {', '.join(sorted(labels)) or 'none'}"
             )
+        if model in models:
+            raise InvalidRequest(
+                f"the expression gives several series with {query.label}={model!r}: aggregate them with "
+                f"sum by ({query.label}) (…)"
+            )
+        models.add(model)
         rates = np.full(len(times), np.nan)
-        at, values = np.array(one["values"], dtype=float).T
+        samples = one.get("values")
+        if not isinstance(samples, list) or not samples:
+            raise InvalidRequest(f"the series of {model!r} has no numbers: is the expression one of rates?")
+        at, values = np.array(samples, dtype=float).T
         places = np.round((at - query.step_s - times[0]) / query.step_s).astype(np.int64)
         rates[places] = np.where(np.isfinite(values), values, np.nan)
         yield DemandSeries(model, float(times[0]), query.step_s, rates)

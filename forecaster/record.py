@@ -102,7 +102,7 @@ def _promised(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Coverage by quantile and step, of the whole horizon's maximum by quantile, and pinball loss by quantile."""
     half, horizon = len(targets) // 2, targets.shape[1]
-    if half < FEW:
+    if half < FEW or not np.isfinite(targets[half:]).any():
         return np.zeros((len(QUANTILES), horizon)), np.zeros(len(QUANTILES)), np.full(len(QUANTILES), np.nan)
     errors = (targets - medians) / sizes
     taught = spread_of(errors[:half][::-1], ages[:half][::-1] - ages[half - 1], volatility.unknown(0))

@@ -88,6 +88,18 @@ def test_what_was_asked_for_and_failed_is_1_and_bad_input_2(forecaster: str, tmp
     assert "line 4: 40 s after the line before" in irregular.stderr
 
 
+@pytest.mark.parametrize("step_s", ["nan", "inf", "-60", "7e-9"])
+def test_a_step_that_no_grid_can_have_is_refused_before_anything_is_printed(
+    forecaster: str, tmp_path: Path, step_s: str
+):
+    exported = tidegate("forecast", "export", "digits", "--step-s", step_s, "--forecaster", forecaster)
+    file = written(tmp_path / "tide.csv", RATES, 0)
+    judged = tidegate("forecast", "backtest", file, "--horizon-s", "60", "--step-s", step_s)
+    for done in (exported, judged):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"step-s is {float(step_s):g}" in done.stderr.replace("_", "-")
+
+
 def test_an_import_that_breaks_says_why_and_nothing_else(forecaster: str, tmp_path: Path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     for arguments, said in (

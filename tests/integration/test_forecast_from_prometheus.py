@@ -48,6 +48,12 @@ def test_every_model_comes_in_pieces_at_its_own_times_and_gaps_stay_gaps(server:
         np.testing.assert_array_equal(np.delete(came, np.r_[stale]), np.delete(expected, np.r_[stale]))
 
 
+def test_a_step_that_is_not_over_is_left_out(server: str):
+    asked = query(expression="requests{model='letters'}", start_s=END_S - 90, end_s=END_S - 1)
+    (piece,) = core.read(server, asked, lambda *_: None)
+    assert (piece.start_s, len(piece.rate_rps)) == (END_S - 120, 1)
+
+
 def test_what_prometheus_refuses_is_said_in_its_words(server: str):
     with pytest.raises(InvalidRequest, match="parse error"):
         list(core.read(server, query(expression="sum("), lambda *_: None))
@@ -55,6 +61,11 @@ def test_what_prometheus_refuses_is_said_in_its_words(server: str):
         list(core.read(server, query(model="digits", label=""), lambda *_: None))
     with pytest.raises(InvalidRequest, match="has no label 'service'; it has: __name__, model"):
         list(core.read(server, query(label="service"), lambda *_: None))
+    twice = 'requests or label_replace(requests{model="letters"}, "copy", "1", "", "")'
+    with pytest.raises(InvalidRequest, match=r"several series with model='letters': aggregate .* sum by \(model"):
+        list(core.read(server, query(expression=twice), lambda *_: None))
+    with pytest.raises(InvalidRequest, match="the server's URL is"):
+        list(core.read("http://localhost:port", query(), lambda *_: None))
     with pytest.raises(ServiceUnreachable, match="no Prometheus answers"):
         list(core.read(f"http://{free_address()}", query(), lambda *_: None))
 

@@ -1,5 +1,6 @@
 """`tidegate forecast backtest`: how good forecasts of a recorded series would have been, beside what others give."""
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +28,7 @@ def backtest(
     from_fraction: Annotated[float, typer.Option(help="The first origin, as a fraction of the file.")] = 0.7,
     origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="TIME", help="An origin, instead of evenly spaced ones; may be given several times."),
+        typer.Option(metavar="TIME", help="A row to forecast from, instead of evenly spaced ones; any number of them."),
     ] = None,
     step_s: Annotated[float | None, typer.Option(help="Resample by mean to this step first.")] = None,
     predictions: Annotated[
@@ -77,12 +78,12 @@ def backtest(
 
 
 def _resampled(series: DemandSeries, step_s: float | None) -> DemandSeries:
-    from forecaster.series import resample
+    from forecaster.series import FINEST_STEP_S, resample
 
     if step_s is None:
         return series
-    if step_s <= 0:
-        raise InvalidRequest(f"--step-s is {step_s:g}: it must be over 0")
+    if not FINEST_STEP_S <= step_s < math.inf:
+        raise InvalidRequest(f"--step-s is {step_s:g}: it must be {FINEST_STEP_S:g} at least")
     start_s, rates = resample(series.start_s, series.step_s, series.rate_rps, step_s)
     return DemandSeries(series.model, start_s, step_s, rates)
 

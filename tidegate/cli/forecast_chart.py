@@ -110,8 +110,7 @@ def save(path: Path, forecast: Forecast, past: DemandSeries) -> None:
     axes.axvline(ahead[0], color="tab:red", linewidth=1)
     for place in spikes(median, max(2, forecast.steps // 20)):
         label = f"{_clock(forecast.times_s()[place], forecast.steps * forecast.step_s)}  {median[place]:.3g}/s"
-        top = (ahead[place], forecast.values_rps[-1, place])
-        axes.annotate(label, top, (0, 4), textcoords="offset points", ha="center", fontsize=8)
+        axes.annotate(label, (ahead[place], median[place]), (0, 4), textcoords="offset points", ha="center", fontsize=8)
     title = f"{forecast.model}, forecast at {utc(forecast.issued_at_s)} (times in UTC)"
     axes.set(title=title, ylabel="requests/s", ylim=(0, None))
     axes.set_ylim(top=1.08 * axes.get_ylim()[1])  # room for the labels

@@ -100,7 +100,7 @@ def _of_file(file: Path, model: str, unit: str, progress: output.Progress) -> It
     if not model:
         raise InvalidRequest("--model is missing: say whose demand the file holds")
     series, _ = csv_files.read(file, model)
-    start_s = series.start_s - series.start_s % series.step_s  # the forecaster's grid: multiples of the step
+    start_s = round(series.start_s / series.step_s) * series.step_s  # the forecaster's grid: multiples of the step
     rates = series.rate_rps / (series.step_s if unit == "count" else 1.0)
     for first in range(0, len(rates), CHUNK_VALUES):
         part = rates[first : first + CHUNK_VALUES]
@@ -166,6 +166,8 @@ def _until_broken(pieces: Iterable[DemandSeries], broken: list[Exception]) -> It
 async def _export(
     address: str, model: str, start_s: float | None, end_s: float | None, step_s: float, form: TimeForm
 ) -> None:
+    from forecaster.series import check_step
+
     rows: Any = csv.writer(sys.stdout, lineterminator="\n")
     async with service(address) as stub:
         listed = (await stub.ListSeries(pb.ListSeriesRequest(), timeout=TIMEOUT_S)).series
@@ -174,15 +176,17 @@ async def _export(
             known = ", ".join(one.model for one in listed) or "none"
             raise SeriesNotFound(f"no demand of model {model!r} was ever observed; known models: {known}")
         step_s = step_s or info.step_s
+        check_step(step_s)
         at_s = max(info.first_s, start_s or 0.0)
         until_s = min(info.last_s, end_s or info.last_s)
         if until_s <= at_s:
             raise InvalidRequest(f"there is no demand of {model} from {form.write(at_s)} to {form.write(until_s)}")
-        rows.writerow(("timestamp", "value"))
-        at_s = np.floor(at_s / step_s) * step_s
+        at_s = first_s = np.floor(at_s / step_s) * step_s
         while at_s < until_s:
             length_s = min(CHUNK_VALUES * step_s, until_s - at_s)
             part = await history(stub, model, length_s, step_s, at_s + length_s)
+            if at_s == first_s:  # not before it is known that there is an answer
+                rows.writerow(("timestamp", "value"))
             named = zip(part.times_s(), part.rate_rps, strict=True)
             rows.writerows((form.write(at), f"{rate:.6g}" if np.isfinite(rate) else "") for at, rate in named)
             at_s += CHUNK_VALUES * step_s

@@ -45,7 +45,7 @@ def test_a_backtest_without_sense_is_refused(arguments: tuple, said: str):
 
 def test_an_origin_must_be_a_row():
     assert backtest.origin_at(TIDE, 450.0) == 450
-    with pytest.raises(InvalidRequest, match=r"origin 450\.5 is no row"):
+    with pytest.raises(InvalidRequest, match=r"origin 450\.5 .* is no row"):
         backtest.origin_at(TIDE, 450.5)
 
 

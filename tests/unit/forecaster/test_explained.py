@@ -29,6 +29,7 @@ def test_day_and_week_are_told_apart_and_add_up(weekly: FittedModel):
         assert parts["daily season"] == pytest.approx(BY_DAY[step], abs=8.0)
         assert parts["weekly season"] == pytest.approx(BY_WEEK[step], abs=8.0)
         assert sum(parts.values()) == pytest.approx(explained.median_rps)
+        assert parts["events"] == parts["holidays"] == 0.0, "there are none: not what rounding leaves"
 
 
 def test_one_step_or_the_whole_horizon_is_explained_and_nothing_else(weekly: FittedModel):

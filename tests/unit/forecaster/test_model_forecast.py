@@ -104,6 +104,13 @@ def test_a_few_points_give_a_wide_forecast_that_says_it_was_never_judged(rates: 
     assert forecast.values_rps[3, 0] > 1.3 * forecast.values_rps[0, 0] > 0
 
 
+def test_a_history_that_ends_in_a_long_silence_is_fitted_and_not_judged_by_it():
+    rates = np.concatenate((counted(tide_rates(600, 60)).rate_rps, np.full(500, np.nan)))
+    fitted = core.fit(DemandSeries("digits", 0.0, 1.0, rates))
+    assert fitted.health().coverage == ()
+    assert np.isfinite(fitted.forecast(60.0).values_rps).all()
+
+
 def test_constant_zero_is_forecast_as_zero():
     np.testing.assert_array_equal(fit(series(np.zeros(300))).forecast(10).values_rps, 0.0)
 
