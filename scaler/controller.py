@@ -6,6 +6,7 @@ from typing import Protocol
 
 import structlog
 
+from scaler.budget import within
 from scaler.decision import Decision, Proposal
 from scaler.executors.base import Executor
 from scaler.metrics import Metrics
@@ -92,7 +93,9 @@ class Controller:
         )
         now_s = self._clock()
         proposals = [self._propose(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
-        decisions = [self._settle(pool, one, one.plan) for pool, one in zip(pools, proposals, strict=True)]
+        plans = within(proposals, self._settings.budget_units)
+        self._metrics.budget(proposals, plans, self._settings.budget_units)
+        decisions = [self._settle(*one) for one in zip(pools, proposals, plans, strict=True)]
         self._before = [new or old for new, old in zip(routers, self._before, strict=True)]
         await asyncio.gather(*(self._executor.apply(one, now_s) for one in decisions))
         self._metrics.acts(self._executor.acts)

@@ -1,9 +1,11 @@
 """Prometheus metrics of the scaler, by pool."""
 
-from collections.abc import Container
+import math
+from collections.abc import Container, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from scaler.decision import Proposal
 from scaler.fleet import FleetView
 from scaler.overrides import Kind
 from tidegate.shared.values import Mode, Plan
@@ -32,6 +34,12 @@ class Metrics:
         self._capacity = gauge("capacity_rows_per_second", "Work that one replica can do.")
         self._demand = gauge("demand_rows_per_second", "Work offered.")
         self._outstanding = gauge("outstanding_rows", "Work sent to replicas or held at routers.")
+        self._budget = Gauge(
+            "tidegate_scaler_budget_units",
+            "Units (budget_units) that all pools together want, get, and may have at most.",
+            ("of",),
+            registry=registry,
+        )
         self._plans = counter("plans", "Decisions made.")
         self._held = counter("holds", "Decisions to hold because data was missing.")
         self._startup = Histogram(
@@ -65,6 +73,17 @@ class Metrics:
         """Say what people override now."""
         for kind in Kind:
             self._override.labels(pool, kind).set(kind in kinds)
+
+    def budget(self, proposals: Iterable[Proposal], plans: Iterable[Plan], budget_units: int | None) -> None:
+        """Say what pools want together, what they get, and the limit."""
+        pairs = [(one, plan) for one, plan in zip(proposals, plans, strict=True)]
+        figures = {
+            "wanted": sum(one.plan.desired * one.spec.units_per_replica for one, _ in pairs),
+            "granted": sum(plan.desired * one.spec.units_per_replica for one, plan in pairs),
+            "limit": math.inf if budget_units is None else budget_units,
+        }
+        for name, value in figures.items():
+            self._budget.labels(name).set(value)
 
     def planned(self, plan: Plan, view: FleetView) -> None:
         """Take in one decision."""

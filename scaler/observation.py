@@ -31,6 +31,10 @@ class PoolSpec:
     """Share of the measured capacity that is planned with."""
     max_added_per_tick: int | None = None
     max_removed_per_tick: int | None = None
+    priority: float = 1.0
+    """Weight of its late requests where pools share a budget."""
+    units_per_replica: int = 1
+    """What one replica takes of that budget."""
     hpa: HpaSpec = field(default_factory=HpaSpec)
 
 

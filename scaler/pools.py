@@ -22,6 +22,8 @@ def pool_spec(settings: PoolSettings) -> PoolSpec:
         max_utilization=settings.max_utilization,
         max_added_per_tick=settings.max_added_per_tick,
         max_removed_per_tick=settings.max_removed_per_tick,
+        priority=settings.priority,
+        units_per_replica=settings.units_per_replica,
         hpa=HpaSpec(
             target=settings.hpa.target_utilization,
             tolerance=settings.hpa.tolerance,

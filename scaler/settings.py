@@ -111,6 +111,10 @@ class PoolSettings(Table):
     """At most so many replicas are added by one decision; default: no limit."""
     max_removed_per_tick: int | None = Field(default=None, ge=1)
     """At most so many replicas are removed by one decision; default: no limit."""
+    priority: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Weight of this pool's late requests against other pools' where all share budget_units: 2 counts each twice."""
+    units_per_replica: int = Field(default=1, ge=1)
+    """What one replica takes of budget_units, such as its number of GPUs."""
     paused: bool = False
     """Plans are made and shown, and nothing is scaled. (`tidegate scale pause` does it for a while.)"""
     events: tuple[EventSettings, ...] = ()
@@ -160,6 +164,9 @@ class ScalerSettings(Settings):
     """Longest wait for a drained replica's requests to end before it is told to stop."""
     stop_s: Seconds = 45.0
     """Longest wait for a replica that was told to stop before it is killed."""
+    budget_units: int | None = Field(default=None, ge=1)
+    """What all pools together may have, such as GPUs: replicas times units_per_replica. Where they want more, replicas
+    go where they avoid the most late requests; minima are kept. Unset: no limit."""
     pools: tuple[PoolSettings, ...] = ()
     """The pools; none with the executor `kubernetes`, which takes them from the cluster."""
     kubernetes: KubernetesSettings = KubernetesSettings()
@@ -175,4 +182,7 @@ class ScalerSettings(Settings):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"pool {min(twice)!r} stands there twice; a pool's name must be its own")
+        least = sum(pool.min_replicas * pool.units_per_replica for pool in self.pools)
+        if self.budget_units is not None and least > self.budget_units:
+            raise ValueError(f"budget_units = {self.budget_units} is less than the pools' minima, {least} units")
         return self

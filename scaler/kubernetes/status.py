@@ -32,7 +32,7 @@ def conditions(decision: Decision | None, active: Condition, stuck: str) -> list
         return [active, coming]
     plan = decision.plan
     hold = next((one.reason for one in plan.adjustments if one.name == "hold"), "")
-    limit = next((one.reason for one in plan.adjustments if one.name in ("bounds", "rate limit")), "")
+    limit = next((one.reason for one in plan.adjustments if one.name in ("budget", "bounds", "rate limit")), "")
     return [
         active,
         coming,

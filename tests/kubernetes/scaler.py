@@ -83,12 +83,19 @@ class Forecasts:
 
 @contextlib.asynccontextmanager
 async def running(
-    kubeconfig: Path, namespace: str, routers: Routers, forecasts: Forecasts, store: Path, **settings: object
+    kubeconfig: Path,
+    namespace: str,
+    routers: Routers,
+    forecasts: Forecasts,
+    store: Path,
+    budget_units: int | None,
+    **settings: object,
 ) -> AsyncIterator[Executor]:
     """The loop with the Kubernetes executor, ticking five times a second."""
     whole = ScalerSettings(
         executor="kubernetes",
         tick_s=0.2,
+        budget_units=budget_units,
         kubernetes=KubernetesSettings(
             **{
                 "namespace": namespace,

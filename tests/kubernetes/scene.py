@@ -28,11 +28,13 @@ class Scene:
         self._folder = folder
 
     @contextlib.asynccontextmanager
-    async def scaler(self, name: str = "one", **settings: object) -> AsyncIterator[Executor]:
+    async def scaler(
+        self, name: str = "one", budget_units: int | None = None, **settings: object
+    ) -> AsyncIterator[Executor]:
         """A scaler at work for as long as the block lasts; its executor."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
-        place = (self._kubeconfig, self.cluster.namespace, self.routers, self.forecasts, folder)
+        place = (self._kubeconfig, self.cluster.namespace, self.routers, self.forecasts, folder, budget_units)
         async with running(*place, **settings) as executor:
             yield executor
 

@@ -22,6 +22,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "a factor over a window": {"events": [{**LAUNCH, "factor": 3}]},
     "a rate over a window": {"events": [{**LAUNCH, "rowsPerSecond": 500}]},
     "paused": {"paused": True},
+    "a weight and a size for the budget": {"priority": 2.5, "unitsPerReplica": 8},
 }
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no target": ({"target": None}, "spec.target"),
@@ -39,6 +40,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "more than all of a replica": ({"maxUtilization": 1.1}, "spec.maxUtilization"),
     "a prior capacity of nothing": ({"prior": {"capacityRowsPerSecond": 0}}, "spec.prior.capacityRowsPerSecond"),
     "a limit of nothing": ({"scaleIn": {"maxPerDecision": 0}}, "spec.scaleIn.maxPerDecision"),
+    "a priority of nothing": ({"priority": 0}, "spec.priority"),
+    "part of a GPU": ({"unitsPerReplica": 0.5}, "spec.unitsPerReplica"),
     "an event without effect": ({"events": [LAUNCH]}, "spec.events.factor"),
     "an event with two": ({"events": [{**LAUNCH, "factor": 2, "rowsPerSecond": 9}]}, "oneOf"),
     "an event without end": ({"events": [{"name": "x", "start": LAUNCH["start"], "factor": 2}]}, "spec.events.end"),
@@ -72,6 +75,8 @@ async def test_defaults_are_filled_in_and_unknown_fields_dropped(cluster: Cluste
         "maxUtilization": 0.9,
         "prior": {"capacityRowsPerSecond": 10, "leadSeconds": 120},
         "scaleIn": {"drainSeconds": 30},
+        "priority": 1,
+        "unitsPerReplica": 1,
         "paused": False,
     }
 
