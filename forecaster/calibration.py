@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster import conformal, volatility
+from forecaster.carried import margin
 from forecaster.combine import Weights, combine, weigh
 from forecaster.conformal import Widths
 from forecaster.idle import Idle, idle
@@ -99,7 +100,7 @@ def _judge(
     tolerance = _usual_error(targets, medians, weights)
     combined = combine(medians, weights.at(horizon), tolerance)
     residuals = targets - combined
-    expected = _expected(values, periods[0] if periods else 0, origins, combined, residuals)
+    expected = _expected(values, periods, origins, combined, residuals)
     sizes = expected.at(values, origins, combined)
     references = (scale.back(medians[names.index(SEASONAL_NAIVE)]), scale.back(ewma(values, 0.01)[origins])[:, None])
     return Calibration(
@@ -132,12 +133,13 @@ def _usual_error(targets: FloatArray, medians: FloatArray, weights: Weights) -> 
 
 
 def _expected(
-    values: FloatArray, period: int, origins: IntArray, medians: FloatArray, residuals: FloatArray
+    values: FloatArray, periods: tuple[int, ...], origins: IntArray, medians: FloatArray, residuals: FloatArray
 ) -> Volatility:
     """What says the size of errors; the same for all while too few are known."""
+    period = periods[0] if periods else 0
     if np.isfinite(residuals).any(axis=1).sum() < 2 * FEW:
         return volatility.unknown(period)
-    return volatility.fit(values, period, origins, medians, residuals)
+    return volatility.fit(values, period, len(values) - margin(periods), origins, medians, residuals)
 
 
 def _folds(length: int, horizon: int, first_step: int) -> list[tuple[int, IntArray]]:

@@ -111,31 +111,43 @@ def cycle_means(values: FloatArray, period: int, half_life_cycles: float, rows: 
     """
     flat = np.full(rows * period, np.nan)
     flat[: len(values)] = values
-    table = flat.reshape(rows, period)
+    nothing = np.zeros(period)
+    sums, total = phase_sums(flat.reshape(rows, period), float(0.5 ** (1.0 / half_life_cycles)), nothing, nothing)
+    seen = total > 1e-12
+    return np.where(seen, sums / np.where(seen, total, 1.0), np.nan), total
+
+
+def phase_sums(table: FloatArray, keep: float, sums: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Decayed sums of a table's known values down its columns, and of their weights, after each row: (rows, columns).
+
+    `sums` and `weights` (columns,) are those before its first row.
+    """
     known = np.isfinite(table)
-    keep = 0.5 ** (1.0 / half_life_cycles)
-    weighed = decayed_sum(np.where(known, table, 0.0), keep)
-    if known[:-1].all():  # no gaps: the weights are known without filtering
-        total = np.repeat(((1.0 - keep ** np.arange(1.0, rows + 1.0)) / (1.0 - keep))[:, None], period, axis=1)
+    fed = np.where(known, table, 0.0)
+    fed[0] += keep * sums
+    if known[:-1].all() and not weights.any():  # no gaps: the weights are known without filtering
+        rows = len(table)
+        total = np.repeat(((1.0 - keep ** np.arange(1.0, rows + 1.0)) / (1.0 - keep))[:, None], table.shape[1], axis=1)
         total[-1] -= ~known[-1]
     else:
-        total = decayed_sum(known.astype(float), keep)
-    seen = total > 1e-12
-    return np.where(seen, weighed / np.where(seen, total, 1.0), np.nan), total
+        total = known.astype(float)
+        total[0] += keep * weights
+        total = decayed_sum(total, keep)
+    return decayed_sum(fed, keep), total
 
 
 def circular_mean(table: FloatArray, width: int) -> FloatArray:
     """Moving mean of each row over `width` neighbouring phases, the row's end joined to its start."""
     side = width // 2
-    return _window_means(np.pad(table, ((0, 0), (side, side)), mode="wrap"), 2 * side + 1)
+    return window_means(np.pad(table, ((0, 0), (side, side)), mode="wrap"), 2 * side + 1)
 
 
 def moving_mean(values: FloatArray, width: int) -> FloatArray:
     """Mean over `width` (odd) neighbouring steps, shape (n,); the ends are held."""
-    return _window_means(np.pad(values, width // 2, mode="edge"), width)
+    return window_means(np.pad(values, width // 2, mode="edge"), width)
 
 
-def _window_means(padded: FloatArray, width: int) -> FloatArray:
+def window_means(padded: FloatArray, width: int) -> FloatArray:
     """Means of all windows along the last axis (scipy.ndimage does this, too, but takes 0.2 s to import)."""
     sums = np.cumsum(padded, axis=-1)
     sums[..., width:] -= sums[..., :-width].copy()

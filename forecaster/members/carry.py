@@ -6,10 +6,12 @@ horizons a ridge regression says how much of each is left by then: a direct, het
 exponential instead of plain means). Closed form; a few milliseconds for two weeks of minutes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.carried import Means
 from forecaster.smoothing import ewma_at, or_zero, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
 
@@ -29,7 +31,10 @@ LAST = 0.01
 """A half-life, in steps, so short that the mean is the last value known."""
 
 SHIFT = 4.0
-"""A deviation over this many standard deviations that stays is a shift of level, which ordinary days did not teach."""
+"""A deviation over this many standard deviations that stays is a shift of level, which ordinary days did not teach …"""
+
+SHIFT_HALF_LIFE = 2.0
+"""… seen through an exponential mean of so many steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,53 @@ class Carry:
 
     def path(self, deviation: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
-        seen = features(deviation, self.half_lives, origins)
+        return self._path(features(deviation, self.half_lives, origins), shift(deviation, self.scale, origins), horizon)
+
+    def past(self, deviation: FloatArray) -> "Recent":
+        """What is known at the end of a deviation, to be carried on."""
+        return Recent.of(deviation, self.half_lives, self.scale)
+
+    def onward(
+        self, past: "Recent", known: int, deviation: Callable[[IntArray], FloatArray], end: int, horizon: int
+    ) -> FloatArray:
+        """See fixed_season.Memory."""
+        return self.ahead(past.after(deviation(np.arange(known, end))), horizon)
+
+    def ahead(self, recent: "Recent", horizon: int) -> FloatArray:
+        """Expected deviation 1..horizon steps after what is known, shape (horizon,)."""
+        result: FloatArray = self._path(recent.means.now()[None], recent.shifted(), horizon)[0]
+        return result
+
+    def _path(self, seen: FloatArray, shifted: FloatArray, horizon: int) -> FloatArray:
         ahead = np.log(np.arange(1, horizon + 1))
         grid = np.log(self.horizons)
         weights = np.stack([np.interp(ahead, grid, column) for column in self.coefficients.T])
-        usual = seen @ weights
-        shifted = shift(deviation, self.scale, origins)[:, None]
-        result: FloatArray = (1.0 - shifted) * usual + shifted * seen[:, 1:2]
+        sure = shifted[:, None]
+        result: FloatArray = (1.0 - sure) * (seen @ weights) + sure * seen[:, 1:2]
+        return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recent:
+    """A deviation's end: its last value and exponential means, and whether it has shifted by their `scale`."""
+
+    means: Means
+    flags: Means
+    scale: float
+
+    @staticmethod
+    def of(deviation: FloatArray, half_lives: tuple[float, ...], scale: float) -> "Recent":
+        """See `features` and `shift`."""
+        means = Means.of(deviation, (LAST, *half_lives))
+        return Recent(means, Means.of(_flagged(deviation, scale), (SHIFT_HALF_LIFE,)), scale)
+
+    def after(self, deviation: FloatArray) -> "Recent":
+        """The same when these deviations have come, too."""
+        return Recent(self.means.after(deviation), self.flags.after(_flagged(deviation, self.scale)), self.scale)
+
+    def shifted(self) -> FloatArray:
+        """How surely the level has shifted, shape (1,)."""
+        result: FloatArray = _sure(self.flags.now(), self.scale)
         return result
 
 
@@ -93,8 +138,16 @@ def _regress(seen: FloatArray, targets: FloatArray, ahead: int) -> FloatArray:
 
 def shift(deviation: FloatArray, scale: float, places: IntArray) -> FloatArray:
     """How surely the level has shifted, 0..1: a large deviation of one sign over several steps (0.56 after four)."""
+    return _sure(or_zero(ewma_at(_flagged(deviation, scale), SHIFT_HALF_LIFE, places)), scale)
+
+
+def _flagged(deviation: FloatArray, scale: float) -> FloatArray:
+    """The sign of each large deviation, 0 of another; a gap stays one. Where none was ever seen each is large."""
     if scale <= 0.0:
-        return (np.abs(or_zero(ewma_at(deviation, 2.0, places))) > 1e-9).astype(float)
+        return deviation
     z = deviation / scale
-    flagged = np.where(np.abs(z) > SHIFT, np.sign(z), 0.0 * z)  # a gap stays one
-    return or_zero(ewma_at(flagged, 2.0, places)) ** 2
+    return np.where(np.abs(z) > SHIFT, np.sign(z), 0.0 * z)
+
+
+def _sure(means: FloatArray, scale: float) -> FloatArray:
+    return (np.abs(means) > 1e-9).astype(float) if scale <= 0.0 else means**2

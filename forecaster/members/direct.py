@@ -5,11 +5,12 @@ back through the seasonal lags. Source: see `lagged`.
 """
 
 from forecaster.members import harmonic, lagged
-from forecaster.members.fixed_season import FixedSeason
+from forecaster.members.fixed_season import FixedSeason, fixed_season
 from tidegate.shared.values import FloatArray
 
 
-def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason:
+def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason[lagged.Past]:
     """The season, and the regression of what it leaves."""
     season = harmonic.season_of(values, periods)
-    return FixedSeason(season, lagged.fit(values - season.over(len(values)), periods, horizon))
+    deviation = values - season.over(len(values))
+    return fixed_season(season, lagged.fit(deviation, periods, horizon), deviation, periods)

@@ -10,7 +10,7 @@ Models, 1990). Cost: about 8 ms for two weeks of minutes.
 import numpy as np
 
 from forecaster.members import carry
-from forecaster.members.fixed_season import Cycles, FixedSeason
+from forecaster.members.fixed_season import Cycles, FixedSeason, fixed_season
 from forecaster.smoothing import repeated, robust_scale
 from tidegate.shared.values import FloatArray
 
@@ -29,10 +29,11 @@ BROKEN = 4.0
 ROUNDS = 3
 
 
-def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason:
+def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason[carry.Recent]:
     """The season, and the carry of what it leaves."""
     season = season_of(values, periods)
-    return FixedSeason(season, carry.fit(values - season.over(len(values)), periods, horizon))
+    deviation = values - season.over(len(values))
+    return fixed_season(season, carry.fit(deviation, periods, horizon), deviation, periods)
 
 
 def season_of(values: FloatArray, periods: tuple[int, ...]) -> Cycles:

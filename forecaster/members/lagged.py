@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster.members.carry import LAST, half_lives_for, shift
-from forecaster.smoothing import decayed_sum, ewma_at, moving_mean, or_zero, robust_scale
+from forecaster.carried import Means
+from forecaster.members.carry import LAST, Recent, half_lives_for, shift
+from forecaster.members.fixed_season import At
+from forecaster.smoothing import SETTLED, decayed_sum, ewma_at, moving_mean, or_zero, robust_scale, window_means
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 7
@@ -54,16 +56,54 @@ class Lagged:
     def path(self, deviation: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
         known = _Known.of(deviation, self.periods, self.half_lives)
-        ahead = np.arange(1, horizon + 1)
-        grid, at = np.log(self.knots), np.log(ahead)
+        seasonal = known.seasonal_at(origins[:, None], np.arange(1, horizon + 1))
+        return self._path(known.recent_at(origins), seasonal, shift(deviation, self._scale, origins), horizon)
+
+    def past(self, deviation: FloatArray) -> "Past":
+        """What is known at the end of a deviation, and was one season before it, to be carried on."""
+        before = (deviation[: max(0, len(deviation) - period)] for period in self.periods)
+        half_lives = (LAST, *self.half_lives[:-1])
+        return Past(
+            Recent.of(deviation, self.half_lives, self._scale), tuple(Means.of(one, half_lives) for one in before)
+        )
+
+    def onward(self, past: "Past", known: int, deviation: At, end: int, horizon: int) -> FloatArray:
+        """See fixed_season.Memory."""
+        now = past.now.after(deviation(np.arange(known, end)))
+        before = [
+            means.after(deviation(np.arange(max(0, known - period), max(0, end - period)))).now()
+            for period, means in zip(self.periods, past.before, strict=True)
+        ]
+        latest = np.concatenate((now.means.now(), *before))[None]
+        seasonal = [
+            column
+            for period in self.periods
+            for column in _seasonal_onward(deviation, period, end, np.arange(1, horizon + 1))
+        ]
+        result: FloatArray = self._path(latest, seasonal, now.shifted(), horizon)[0]
+        return result
+
+    @property
+    def _scale(self) -> float:
+        return self.limit / OUTLIER
+
+    def _path(self, latest: FloatArray, seasonal: list[FloatArray], shifted: FloatArray, horizon: int) -> FloatArray:
+        grid, at = np.log(self.knots), np.log(np.arange(1, horizon + 1))
         weights = np.stack([np.interp(at, grid, column) for column in self.coefficients.T])
-        latest = known.recent_at(origins)
         recent = np.clip(latest, -self.limit, self.limit)
         path: FloatArray = recent @ weights[: recent.shape[1]]
-        for weight, column in zip(weights[recent.shape[1] :], known.seasonal_at(origins[:, None], ahead), strict=True):
+        for weight, column in zip(weights[recent.shape[1] :], seasonal, strict=True):
             path = path + weight * np.clip(column, -self.limit, self.limit)
-        shifted = shift(deviation, self.limit / OUTLIER, origins)[:, None]
-        return (1.0 - shifted) * path + shifted * latest[:, 1:2]
+        sure = shifted[:, None]
+        return (1.0 - sure) * path + sure * latest[:, 1:2]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """A deviation's end, and its exponential means one season before, for each period."""
+
+    now: Recent
+    before: tuple[Means, ...]
 
 
 def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged:
@@ -115,6 +155,26 @@ class _Known:
             found.append(_looked_up(near, origins + ahead - period * -(-(ahead + side) // period)))
             found.append(_looked_up(means, places))
         return found
+
+
+def _seasonal_onward(deviation: At, period: int, end: int, ahead: IntArray) -> list[FloatArray]:
+    """`_Known.seasonal_at` of one period and one origin, the last place before `end`, shape (horizon,) each.
+
+    Only the phases that are asked for are looked at, in as many cycles as count for something.
+    """
+    side = period // NEIGHBOURHOOD
+    places = end - 1 + ahead - period * -(-ahead // period)
+    cycles = min(int(places.max()) // period + 1, int(SETTLED * HALF_LIFE_CYCLES))
+    before = places - period * np.arange(max(cycles, CYCLES))[:, None]
+    there = before >= 0
+    column = np.where(there, or_zero(deviation(np.maximum(before, 0))), 0.0)
+    weights = 0.5 ** (np.arange(len(column)) / HALF_LIFE_CYCLES)
+    means = weights @ column / np.maximum(weights @ there, 1e-300)
+    near = end - 1 + ahead - period * -(-(ahead + side) // period)
+    first = int(near.min())
+    around = or_zero(deviation(np.maximum(np.arange(first - side, int(near.max()) + side + 1), 0)))
+    averaged = np.where(near >= 0, window_means(around, 2 * side + 1)[near - first], 0.0)
+    return [*column[:CYCLES], averaged, means]
 
 
 def _looked_up(column: FloatArray, places: IntArray) -> FloatArray:

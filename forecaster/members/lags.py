@@ -7,11 +7,12 @@ It believes in no fixed season, so that it follows one that changes from week to
 import numpy as np
 
 from forecaster.members import lagged
-from forecaster.members.fixed_season import Cycles, FixedSeason
+from forecaster.members.fixed_season import Cycles, FixedSeason, fixed_season
 from tidegate.shared.values import FloatArray
 
 
-def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason:
+def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason[lagged.Past]:
     """The mean, and the regression of what differs from it."""
     mean = float(np.nanmean(values))
-    return FixedSeason(Cycles(mean, ()), lagged.fit(values - mean, periods, horizon))
+    deviation = values - mean
+    return fixed_season(Cycles(mean, ()), lagged.fit(deviation, periods, horizon), deviation, periods)

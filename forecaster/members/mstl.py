@@ -8,7 +8,7 @@ Source: Bandara, Hyndman, Bergmeir, MSTL, 2021 (arXiv:2107.13462).
 import numpy as np
 
 from forecaster.members import carry
-from forecaster.members.fixed_season import Cycles, FixedSeason
+from forecaster.members.fixed_season import Cycles, FixedSeason, fixed_season
 from forecaster.smoothing import fill_gaps
 from tidegate.shared.values import FloatArray
 
@@ -17,7 +17,7 @@ MAX_CYCLES = 14
 """Cycles of the longest season that are taken apart, the latest."""
 
 
-def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason:
+def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeason[carry.Recent]:
     """Take the seasons apart. Raises ValueError where there is none."""
     from statsmodels.tsa.seasonal import MSTL
 
@@ -39,4 +39,5 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> FixedSeas
         for column, period in zip(columns, ordered, strict=True)
     ]
     season = Cycles(level, tuple(cycles))
-    return FixedSeason(season, carry.fit(values - season.over(len(values)), periods, horizon))
+    deviation = values - season.over(len(values))
+    return fixed_season(season, carry.fit(deviation, periods, horizon), deviation, periods)

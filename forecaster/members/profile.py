@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.carried import margin
 from forecaster.members import carry
-from forecaster.smoothing import circular_mean, cycle_means, robust_scale
+from forecaster.smoothing import phase_sums, robust_scale, window_means
 from tidegate.shared.values import FloatArray, IntArray
 
 HALF_LIVES_CYCLES = (1.5, 4.0, 12.0)
@@ -24,18 +25,54 @@ SURE = 2.0
 """A phase differs from its neighbourhood for sure from this many standard errors on."""
 
 
+SEEN = 1e-12
+"""A phase whose weight is less has never been seen."""
+
 BROKEN = 4.0
 """A value further from what the cycles before say than this many standard deviations enters the profile pulled in."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Decayed sums of each phase's values, as they came and as they were pulled in, and of their weights.
+
+    Shape (phases,) before a row of the cycle's table, or (rows, phases) after each.
+    """
+
+    came: FloatArray
+    pulled: FloatArray
+    weights: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phases:
+    """A pattern as it stood before a place: `sums` by phase, and what the place's own cycle was expected to be.
+
+    The sums are those before the row of that place; of phases that had come in it they are set back by one decay, so
+    that a row in which they are missing leads to what they were.
+    """
+
+    sums: Sums
+    expected: FloatArray
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One season's running profile. `noise` is between neighbouring steps; `limit` is how far a value may surprise."""
+    """One season's running profile. `noise` is between neighbouring steps; `limit` is how far a value may surprise.
+
+    Each cycle is a row of a table; a row's profile is what the rows before it say. `_after` follows rows of any
+    neighbouring phases, `side` more on each end, so that the present costs no more than the steps that are asked for.
+    """
 
     period: int
     half_life_cycles: float
     noise: float = 0.0
     limit: float = 0.0
+
+    @property
+    def side(self) -> int:
+        """Phases on either side that a phase is compared with."""
+        return _width(self.period) // 2 if self.noise > 0.0 else 0
 
     @property
     def reach(self) -> int:
@@ -44,14 +81,37 @@ class Pattern:
 
     def running(self, values: FloatArray, length: int) -> FloatArray:
         """What the cycles before say for each step 0..length-1; 0 in the first cycle, which has none before."""
-        rows = -(-length // self.period)
-        means, weights = cycle_means(self._without_broken(values, rows), self.period, self.half_life_cycles, rows)
-        seen = np.isfinite(means)
-        counts = np.maximum(seen.sum(axis=1, keepdims=True), 1)
-        usual = np.where(seen, means, 0.0).sum(axis=1, keepdims=True) / counts
-        profile = self._shrunk(np.where(seen, means, usual), weights)
-        before = np.vstack((np.zeros((1, self.period)), profile[:-1]))
-        return before.ravel()[:length]
+        return self._whole(values, -(-length // self.period))[0][:length]
+
+    def split(self, values: FloatArray, place: int) -> tuple[FloatArray, Phases | None]:
+        """`running` of the values (n,), and the pattern before a place; None where a phase was never seen till then."""
+        running, sums = self._whole(values, len(values) // self.period + 1)
+        row, phase = divmod(place, self.period)
+        come = np.arange(self.period) < phase
+        keep = self._keep
+
+        def before(after: FloatArray) -> FloatArray:
+            return np.where(come, after[row] / keep, after[row - 1] if row else 0.0)
+
+        phases = Sums(before(sums.came), before(sums.pulled), before(sums.weights))
+        expected = running[row * self.period : (row + 1) * self.period]
+        return running[: len(values)], Phases(phases, expected) if phases.weights.min() > SEEN else None
+
+    def onward(self, phases: Phases, place: int, values: FloatArray, length: int) -> FloatArray:
+        """What the cycles before say for `length` steps from a place on, of which the first are `values`."""
+        row, period, side = place // self.period, self.period, self.side
+        steps = np.arange(place, place + length)
+        rows, columns = steps // period - row, (steps - place) % period
+        result = phases.expected[steps % period]
+        if not rows[-1]:
+            return result
+        seen = (place - side + np.arange(min(length, period) + 2 * side)) % period
+        places = (row + np.arange(rows[-1]))[:, None] * period + seen - place
+        there = (places >= 0) & (places < len(values))
+        table = np.where(there, values[np.where(there, places, 0)], np.nan)
+        start = Sums(phases.sums.came[seen], phases.sums.pulled[seen], phases.sums.weights[seen])
+        profile, _ = self._after(table, start)
+        return np.where(rows > 0, profile[rows - 1, columns], result)
 
     def at(self, running: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """The profile 1..horizon steps after each origin, from what the origin knew."""
@@ -60,43 +120,88 @@ class Pattern:
         result: FloatArray = running[np.maximum(origins[:, None] + ahead - back, 0)]
         return result
 
-    def _without_broken(self, values: FloatArray, rows: int) -> FloatArray:
-        """The values with those pulled in that no cycle before announced: one broken day is not tomorrow's season.
+    @property
+    def _keep(self) -> float:
+        return float(0.5 ** (1.0 / self.half_life_cycles))
 
-        A new spike is learned all the same: at its second coming the first has already moved what is expected.
+    def _whole(self, values: FloatArray, rows: int) -> tuple[FloatArray, Sums]:
+        """What was expected of each of the rows' steps, and all phases' sums after each row."""
+        side, nothing = self.side, np.zeros(self.period + 2 * self.side)
+        flat = np.full(rows * self.period, np.nan)
+        flat[: len(values)] = values
+        table = flat.reshape(rows, self.period)
+        around = np.concatenate((table[:, self.period - side :], table, table[:, :side]), axis=1)
+        profile, sums = self._after(around, Sums(nothing, nothing, nothing))
+        inner = slice(side, side + self.period)
+        before = np.vstack((np.zeros((1, self.period)), profile[:-1]))
+        return before.ravel(), Sums(sums.came[:, inner], sums.pulled[:, inner], sums.weights[:, inner])
+
+    def _after(self, table: FloatArray, start: Sums) -> tuple[FloatArray, Sums]:
+        """The profile after each row, shape (rows, phases without `side`), and the sums, shape (rows, phases).
+
+        A value that no cycle before announced enters pulled in: one broken day is not tomorrow's season. A new spike
+        is learned all the same: at its second coming the first has already moved what is expected.
         """
-        if self.limit <= 0.0:
-            return values
-        means, _ = cycle_means(values, self.period, self.half_life_cycles, rows)
-        expected = np.vstack((np.full((1, self.period), np.nan), means[:-1])).ravel()[: len(values)]
-        pulled = expected + np.clip(values - expected, -self.limit, self.limit)
-        return np.where(np.isfinite(expected), pulled, values)
+        came, weights = phase_sums(table, self._keep, start.came, start.weights)
+        pulled = came
+        if self.limit > 0.0:
+            before, fed = (
+                np.vstack((first, after[:-1])) for first, after in ((start.came, came), (start.weights, weights))
+            )
+            expected = _mean(before, fed)
+            near = expected + np.clip(table - expected, -self.limit, self.limit)
+            near = np.where(np.isfinite(expected), near, table)
+            pulled, _ = phase_sums(near, self._keep, start.pulled, start.weights)
+        means = _mean(pulled, weights)
+        inner = slice(self.side, means.shape[1] - self.side)
+        seen = np.isfinite(means)
+        if not seen.all():
+            counts = np.maximum(seen[:, inner].sum(axis=1, keepdims=True), 1)
+            usual = np.where(seen, means, 0.0)[:, inner].sum(axis=1, keepdims=True) / counts
+            means = np.where(seen, means, usual)
+        return self._shrunk(means, weights[:, inner]), Sums(came, pulled, weights)
 
     def _shrunk(self, profile: FloatArray, weights: FloatArray) -> FloatArray:
-        width = _width(self.period)
-        if width < 3:
+        if not self.side:
             return profile
-        base = circular_mean(profile, width)
-        detail = profile - base
-        keep = 0.5 ** (1.0 / self.half_life_cycles)
+        base = window_means(profile, 2 * self.side + 1)
+        detail = profile[:, self.side : -self.side] - base
         # Kish's effective number of cycles in an exponential mean: 1 for one cycle, (1 + keep)/(1 - keep) for many.
-        cycles = np.maximum(1.0, weights * (1.0 + keep) - keep)
+        cycles = np.maximum(1.0, weights * (1.0 + self._keep) - self._keep)
         doubt = (SURE * self.noise) ** 2 / cycles
         power = detail**2
         result: FloatArray = base + detail * np.maximum(0.0, 1.0 - doubt / np.maximum(power, 1e-300))
         return result
 
 
-@dataclass(frozen=True, slots=True)
+def _mean(sums: FloatArray, weights: FloatArray) -> FloatArray:
+    """NaN where nothing was ever seen."""
+    seen = weights > SEEN
+    return sums / weights if seen.all() else np.where(seen, sums / np.where(seen, weights, 1.0), np.nan)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What is known of the first `known` steps: each pattern, and the end of what they leave."""
+
+    known: int
+    phases: tuple[Phases, ...]
+    recent: carry.Recent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """Patterns of all seasons, each on what the one before it left, and the carry of what they all leave."""
 
     patterns: tuple[Pattern, ...]
     level: float
     memory: carry.Carry
+    past: Past | None
 
     def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """See FittedMember."""
+        if self.past is not None and len(origins) == 1 and origins[0] + 1 >= self.past.known:
+            return self._onward(self.past, values[self.past.known : origins[0] + 1], horizon)[None]
         running, deviation = self._split(values, len(values) + horizon)
         season = self._season(running, origins, horizon)
         return season + self.memory.path(deviation, origins, horizon)
@@ -114,6 +219,17 @@ class Profile:
     def deviation(self, values: FloatArray) -> FloatArray:
         """What the seasons leave of the values."""
         return self._split(values, len(values))[1]
+
+    def _onward(self, past: Past, new: FloatArray, horizon: int) -> FloatArray:
+        """`predict` from the end of what came after the past that is known, shape (horizon,)."""
+        rest, last = new - self.level, np.array([len(new) - 1])
+        season = np.full(horizon, self.level)
+        for pattern, phases in zip(self.patterns, past.phases, strict=True):
+            length = len(new) + min(horizon, pattern.reach)
+            running = pattern.onward(phases, past.known, rest, length)
+            season += pattern.at(running, last, horizon)[0]
+            rest = rest - running[: len(new)]
+        return season + self.memory.ahead(past.recent.after(rest), horizon)
 
     def _season(self, running: list[FloatArray], origins: IntArray, horizon: int) -> FloatArray:
         season = np.full((len(origins), horizon), self.level)
@@ -133,16 +249,21 @@ class Profile:
 
 def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Profile:
     """Choose each season's memory by what it would have left of the past, then regress the rest on itself."""
-    level = float(np.nanmean(values))
+    level, known = float(np.nanmean(values)), max(0, len(values) - margin(periods))
     rest = values - level
-    patterns = []
+    patterns, phases = [], []
     for period in periods:
         pattern = _pattern(rest, period)
+        running, found = pattern.split(rest, known)
         patterns.append(pattern)
-        rest = rest - pattern.running(rest, len(rest))
+        phases.append(found)
+        rest = rest - running
     settled = rest.copy()
     settled[: min(max(periods, default=0), len(rest) // 3)] = np.nan  # the first cycle has no profile to deviate from
-    return Profile(tuple(patterns), level, carry.fit(settled, periods, horizon))
+    memory = carry.fit(settled, periods, horizon)
+    whole = tuple(one for one in phases if one is not None)
+    past = Past(known, whole, memory.past(rest[:known])) if len(whole) == len(patterns) else None
+    return Profile(tuple(patterns), level, memory, past)
 
 
 def _pattern(rest: FloatArray, period: int) -> Pattern:

@@ -18,11 +18,10 @@ class SeasonalNaive:
 
     def predict(self, values: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """See FittedMember."""
-        filled = filled_from_last_cycle(values, self.period)
         ahead = np.arange(1, horizon + 1)
-        back = self.period * -(-ahead // self.period)
-        result: FloatArray = filled[np.maximum(origins[:, None] + ahead - back, 0)]
-        return result
+        places = np.maximum(origins[:, None] + ahead - self.period * -(-ahead // self.period), 0)
+        found: FloatArray = values[places]
+        return filled_from_last_cycle(values, self.period)[places] if np.isnan(found).any() else found
 
     def season_at(self, values: FloatArray, origin: int, horizon: int) -> FloatArray:
         """See FittedMember."""
@@ -37,8 +36,6 @@ def fit(_values: FloatArray, periods: tuple[int, ...], _horizon: int) -> Seasona
 
 def filled_from_last_cycle(values: FloatArray, period: int) -> FloatArray:
     """The values with each gap filled from the cycle before it, or by the mean up to there; nothing later is used."""
-    if np.isfinite(values).all():
-        return values
     rows = -(-len(values) // period)
     padded = np.full(rows * period, np.nan)
     padded[: len(values)] = values
