@@ -20,7 +20,7 @@ from forecaster.explain import explain
 from forecaster.explanation import Explanation
 from forecaster.history import History
 from forecaster.metrics import Metrics
-from forecaster.model import MAX_HORIZON_STEPS, FittedModel
+from forecaster.model import FittedModel
 from forecaster.observations import Observation
 from forecaster.refits import Refits, Workers
 from forecaster.series import check_step
@@ -32,6 +32,9 @@ from tidegate.shared.values import QUANTILES, DemandSeries, Forecast
 
 BACKTEST_ORIGINS = 30
 BACKTEST_FROM = 0.7
+
+MAX_OBSERVED_STEPS = 100_000
+"""Steps of the past that one answer holds at most: over a day of seconds."""
 
 SHORTEST_WATCH_S = 0.1
 
@@ -156,8 +159,8 @@ class Engine:
                 settled = self.shelf.known(name).settled
                 step = settled.step_s if settled else reader.learned(name, now_s).step_s
             check_step(step)
-            if length_s > MAX_HORIZON_STEPS * step:
-                raise InvalidRequest(f"length_s is {length_s:g}: over {MAX_HORIZON_STEPS} steps of {step:g} s")
+            if length_s > MAX_OBSERVED_STEPS * step:
+                raise InvalidRequest(f"length_s is {length_s:g}: over {MAX_OBSERVED_STEPS} steps of {step:g} s")
             until = min(until_s or now_s, now_s)
             return reader.between(name, reader.history.span(name), max(until - length_s, 0.0), until, step)
 

@@ -35,8 +35,12 @@ MAX_POINTS = 30_240
 
 DAY_S = 86_400.0
 
-MAX_HORIZON_STEPS = 100_000
-"""Steps ahead that are answered at most, over a day of seconds: each has some hundred sample paths in memory."""
+MAX_HORIZON_STEPS = 20_160
+"""Steps ahead that are answered at most, two weeks of minutes: each has some hundred sample paths in memory, half a
+gigabyte for so many."""
+
+MAX_QUANTILES = 100
+"""Quantiles that are answered at once."""
 
 DEFAULT_HORIZON_STEPS = 60
 """Steps ahead that are calibrated unless asked otherwise."""
@@ -273,5 +277,7 @@ def _check(horizon_s: float, quantiles: tuple[float, ...], window_s: float) -> N
     if not 0.0 < window_s < np.inf:
         raise InvalidRequest(f"window_s is {window_s:g}: it must be over 0, or 0 for the horizon")
     rising = all(a < b for a, b in itertools.pairwise(quantiles))
+    if len(quantiles) > MAX_QUANTILES:
+        raise InvalidRequest(f"quantiles are {len(quantiles)}, over {MAX_QUANTILES}: ask for fewer")
     if not quantiles or not rising or not all(0.0 < q < 1.0 for q in quantiles):
         raise InvalidRequest(f"quantiles are {list(quantiles)}: they must rise within (0, 1), like 0.5 0.9 0.99")

@@ -79,12 +79,15 @@ def show(
         with suppress(KeyboardInterrupt):
             ask(_watch(forecaster, wanted, past_s), forecaster)
         return
-    forecast, past = ask(_forecast(forecaster, wanted, past_s), forecaster)
-    if as_json:
-        output.print_json(view.forecast_values(forecast))
-    elif as_csv:
-        view.write_forecast(sys.stdout, forecast)
-    elif png is not None:
+    if as_json or as_csv:
+        forecast = ask(_forecast(forecaster, wanted), forecaster)
+        if as_json:
+            output.print_json(view.forecast_values(forecast))
+        else:
+            view.write_forecast(sys.stdout, forecast)
+        return
+    forecast, past = ask(_drawn(forecaster, wanted, past_s), forecaster)
+    if png is not None:
         chart.save(png, forecast, past)
         output.progress_console().print(f"drawn into {png}", soft_wrap=True)
     else:
@@ -123,7 +126,12 @@ async def _list(address: str) -> pb.ListSeriesResponse:
         return found
 
 
-async def _forecast(address: str, wanted: pb.ForecastRequest, past_s: float) -> tuple[Forecast, DemandSeries]:
+async def _forecast(address: str, wanted: pb.ForecastRequest) -> Forecast:
+    async with service(address) as stub:
+        return wire_forecast.from_proto(await stub.Forecast(wanted, timeout=TIMEOUT_S))
+
+
+async def _drawn(address: str, wanted: pb.ForecastRequest, past_s: float) -> tuple[Forecast, DemandSeries]:
     async with service(address) as stub:
         forecast = wire_forecast.from_proto(await stub.Forecast(wanted, timeout=TIMEOUT_S))
         return forecast, await history(stub, wanted.model, past_s, forecast.step_s)

@@ -135,9 +135,10 @@ def test_nothing_observed_is_no_data(rates: list[float]):
         ({"horizon_s": 5.0, "step_s": float("nan")}, "step_s is nan"),
         ({"horizon_s": 5.0, "step_s": float("inf")}, "step_s is inf"),
         ({"horizon_s": 5.0, "step_s": 1e-9}, "step_s is 1e-09"),
-        ({"horizon_s": 300.0, "step_s": 0.001}, "300 s ahead is over 100000 steps of 0.001 s"),
-        ({"horizon_s": 1e18}, r"1e\+18 s ahead is over 100000 steps"),
-        ({"horizon_s": 5.0, "window_s": 1e7}, r"1e\+07 s ahead is over 100000 steps"),
+        ({"horizon_s": 5.0, "quantiles": tuple(np.linspace(0.1, 0.9, 101))}, "quantiles are 101, over 100"),
+        ({"horizon_s": 300.0, "step_s": 0.001}, "300 s ahead is over 20160 steps of 0.001 s"),
+        ({"horizon_s": 1e18}, r"1e\+18 s ahead is over 20160 steps"),
+        ({"horizon_s": 5.0, "window_s": 1e7}, r"1e\+07 s ahead is over 20160 steps"),
     ],
 )
 def test_a_question_without_sense_is_refused_by_name_and_value(tide: core.FittedModel, wrong: dict, said: str):
