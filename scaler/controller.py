@@ -138,7 +138,7 @@ class Controller:
 
     def _settle(self, pool: Pool, proposal: Proposal, plan: Plan) -> Decision:
         before, name = pool.plan, pool.spec.name
-        decision = pool.settle(proposal, plan, dry_run=not self._executor.acts)
+        decision = pool.settle(proposal, plan, acts=self._executor.acts)
         repeated = before is not None and (before.desired, before.asked) == (plan.desired, plan.asked)
         if plan.desired != plan.asked and not repeated:
             _log.info("plan", pool=name, desired=plan.desired, asked=plan.asked, ready=plan.ready, mode=plan.mode)

@@ -52,6 +52,11 @@ class Pool:
         self._events = pool_events(settings)
 
     @property
+    def ours(self) -> bool:
+        """Whether this scaler, when it acts, carries the plans out."""
+        return self.settings.scaled_by == "scaler"
+
+    @property
     def horizon_s(self) -> float:
         """How far ahead the planner looks: the decision window, and another lead for the hold-down."""
         return 2 * pool_lead(self._leads_s, self.settings.prior_lead_s).seconds + self._tick_s
@@ -86,14 +91,14 @@ class Pool:
         why = f"paused {pause.words}" if pause else "its setting paused is true" if self.settings.paused else ""
         return Proposal(spec, observation, overrides.paused(plan, why), why)
 
-    def settle(self, proposal: Proposal, plan: Plan, *, dry_run: bool) -> Decision:
-        """Keep the plan that came of a proposal."""
+    def settle(self, proposal: Proposal, plan: Plan, *, acts: bool) -> Decision:
+        """Keep the plan that came of a proposal; `acts` when this scaler carries plans out."""
         if self._mode not in (None, plan.mode):
             who, what = "trust" if proposal.spec.mode is None else "wish", f"mode {self._mode} becomes {plan.mode}"
             self._store.add_audit([AuditEntry(plan.at_s, plan.pool, who, what, plan.mode_reason)])
             _log.info("mode", pool=plan.pool, before=self._mode, mode=plan.mode, why=plan.mode_reason)
         self.plan, self._mode, self._planned_at_s = plan, plan.mode, plan.at_s
-        self._store.add_plan(plan, dry_run=dry_run)
+        self._store.add_plan(plan, dry_run=not (acts and self.ours))
         self._metrics.planned(plan, self.view)
         error = proposal.observation.capacity.relative_error
         return Decision(plan, error, tuple(self._leads_s), proposal.paused)

@@ -5,7 +5,8 @@ import time
 import structlog
 from prometheus_client import CollectorRegistry
 
-from protos import scaling_pb2, scaling_pb2_grpc
+from protos import externalscaler_pb2_grpc, scaling_pb2, scaling_pb2_grpc
+from scaler import keda
 from scaler.controller import Controller
 from scaler.executors.base import Executor, Launcher
 from scaler.executors.dry_run import DryRun
@@ -32,9 +33,11 @@ async def serve(settings: ScalerSettings) -> None:
     forecasts = Forecasts(settings.forecaster, settings.read_timeout_s)
     executor = await _new_executor(settings, routers, store)
     controller = Controller(settings, routers, forecasts, executor, store, metrics, time.time)
-    server, health = new_server((SERVICE,))
+    server, health = new_server((SERVICE, keda.SERVICE))
     servicer = ScalerServicer(controller.pools, store, executor, time.time)
     scaling_pb2_grpc.add_ScalerServicer_to_server(servicer, server)
+    external = keda.ExternalScaler(controller.pools, settings.tick_s, time.time)
+    externalscaler_pb2_grpc.add_ExternalScalerServicer_to_server(external, server)
     address = listen(server, settings.listen)
     serve_metrics(settings.metrics_listen, registry)
     await server.start()

@@ -75,7 +75,9 @@ class ScalerServicer(scaling_pb2_grpc.ScalerServicer):
             pool=pool.spec.name,
             models=pool.spec.models,
             wished_mode=pool.settings.mode,
-            plan=None if pool.plan is None else wire_scaling.to_proto(pool.plan, dry_run=not self._executor.acts),
+            plan=None
+            if pool.plan is None
+            else wire_scaling.to_proto(pool.plan, dry_run=not (self._executor.acts and pool.ours)),
             starting=pool.view.starting,
             ready=pool.view.ready,
             draining=pool.view.stopping,

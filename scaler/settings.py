@@ -111,6 +111,8 @@ class PoolSettings(Table):
     """At most so many replicas are added by one decision; default: no limit."""
     max_removed_per_tick: int | None = Field(default=None, ge=1)
     """At most so many replicas are removed by one decision; default: no limit."""
+    scaled_by: Literal["scaler", "keda"] = "scaler"
+    """Who carries the plans out; with `keda` a ScaledObject follows them, and this scaler starts and stops nothing."""
     priority: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Weight of this pool's late requests against other pools' where all share budget_units: 2 counts each twice."""
     units_per_replica: int = Field(default=1, ge=1)

@@ -57,7 +57,8 @@ class Owned:
         """Start what is missing, and begin to retire what is too much."""
         plan = decision.plan
         fleet, change = self._fleets[plan.pool], plan.desired - plan.asked
-        if not self.acts or change == 0:
+        ours = self._pools[plan.pool].scaled_by == "scaler"
+        if not (self.acts and ours) or change == 0:
             return
         if change > 0 and fleet.may_start(now_s):
             try:

@@ -79,7 +79,7 @@ class Kubernetes:
         for name, one in wishes.items():
             await self._follow(name, one, now_s)
         leads = self._elector.leads
-        await asyncio.gather(*(pool.target.look(now_s, leads=leads) for pool in self._pools.values()))
+        await asyncio.gather(*(pool.target.look(now_s, leads=leads and pool.ours) for pool in self._pools.values()))
         undecided = [pool for name, pool in self._pools.items() if name not in self.pools()]
         await asyncio.gather(*(self._report(pool, now_s) for pool in undecided if self._hopeless(pool, now_s)))
 
@@ -139,6 +139,8 @@ class Kubernetes:
             return Condition("Active", False, "DryRun", "the scaler runs dry: [scaler.kubernetes] dry_run")
         if not self._elector.leads:
             return Condition("Active", False, "NotLeading", "another scaler leads")
+        if not pool.ours:
+            return Condition("Active", False, "ScaledByKeda", "spec.scaledBy is keda: a ScaledObject follows the plans")
         older = rival(pool.wish, (one.wish for one in self._pools.values()))
         if older:
             return Condition("Active", False, "TargetTaken", f"PredictiveScaler {older} has the same target")

@@ -34,6 +34,11 @@ class ClusterPool:
         self._backends: Mapping[str, BackendReading] = {}
 
     @property
+    def ours(self) -> bool:
+        """Whether the scaler itself carries the plans out."""
+        return self.wish.pool is None or self.wish.pool.scaled_by == "scaler"
+
+    @property
     def known(self) -> bool:
         """True once its pods were seen: before that nothing can be decided."""
         return self.target.scale is not None and self.target.heard_at_s is not None

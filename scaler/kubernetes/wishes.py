@@ -94,6 +94,7 @@ def _pool(name: str, spec: Mapping[str, Any]) -> PoolSettings:
         max_utilization=spec["maxUtilization"],
         max_added_per_tick=spec.get("scaleOut", {}).get("maxPerDecision"),
         max_removed_per_tick=spec["scaleIn"].get("maxPerDecision"),
+        scaled_by=spec["scaledBy"],
         priority=spec["priority"],
         units_per_replica=spec["unitsPerReplica"],
         paused=spec["paused"],

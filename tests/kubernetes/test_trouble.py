@@ -70,6 +70,19 @@ async def test_what_can_not_be_scaled_says_why(
         assert await at_work.asked() == 1
 
 
+async def test_a_pool_that_keda_scales_is_planned_for_and_left_alone(
+    plane: ControlPlane, cluster: Cluster, tmp_path: Path
+) -> None:
+    async with scene(plane, cluster, tmp_path, minReplicas=3, scaledBy="keda") as at_work, at_work.scaler():
+        await at_work.until_inactive("ScaledByKeda")
+        for replicas in (2, 4):  # the HPA that KEDA made
+            scale = {"spec": {"replicas": replicas}}
+            await cluster.merge("apps/v1", "Deployment", "digits", scale)
+            await at_work.until_shown(lambda status: status["replicas"] == replicas)  # noqa: B023 - awaited here
+        shown = await at_work.until_shown(lambda status: status["desiredReplicas"] == 3)
+        assert met(shown, "Active")["reason"] == "ScaledByKeda", "not ReplicasSetByOthers: these are meant to"
+
+
 async def test_a_dry_run_shows_what_would_be_done(plane: ControlPlane, cluster: Cluster, tmp_path: Path) -> None:
     async with scene(plane, cluster, tmp_path, minReplicas=3) as at_work, at_work.scaler(dry_run=True):
         shown = await at_work.until_shown(lambda status: status.get("desiredReplicas") == 3)

@@ -73,7 +73,8 @@ def explanation(plan: pb.Plan) -> Group:
     """One decision in words and numbers."""
     inputs = plan.inputs
     headline = Text(f"{plan.pool}: {plan.desired} replicas", style="bold")
-    headline.append(f" decided {utc(plan.at_s)}" + (" (dry run: nobody acts on it)" if plan.dry_run else ""))
+    not_ours = " (this scaler does not carry it out: a dry run, one that another leads, or KEDA does)"
+    headline.append(f" decided {utc(plan.at_s)}" + (not_ours if plan.dry_run else ""))
     facts = [
         f"There were {plan.asked} asked for, {plan.ready} of them ready.",
         f"Mode {MODE_OF.get(plan.mode, '-')}: {plan.mode_reason}.",

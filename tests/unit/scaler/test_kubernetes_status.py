@@ -30,6 +30,7 @@ def thing(**spec: Any) -> dict[str, Any]:
         "maxUtilization": 0.9,
         "prior": {"capacityRowsPerSecond": 20, "leadSeconds": 120},
         "scaleIn": {"drainSeconds": 30},
+        "scaledBy": "scaler",
         "priority": 1,
         "unitsPerReplica": 1,
         "paused": False,
