@@ -29,6 +29,15 @@ AT_ONCE = 0.4
 """Share of a spike's height that its first step rises, and its last one falls."""
 
 LEAST_PERIOD = 3 * AROUND
+MOST_APART = 8
+"""Spikes in a cycle at most for their own distance to be looked for."""
+
+MOSTLY = 0.65
+"""Share of the spikes that must have another one at a distance for it to be theirs …"""
+
+AS_GOOD = 0.9
+"""… and of the best distance's share: each day fits most spikes of weekdays, the week fits all."""
+
 SURE = 6.0
 """Standard deviations of the noise from which on a step stands out …"""
 
@@ -60,8 +69,7 @@ def without(rates_rps: FloatArray, due_rps: FloatArray, around_rps: FloatArray) 
 
 def learn(rates_rps: FloatArray, periods: tuple[int, ...]) -> tuple[FloatArray, Comb]:
     """The rates without the spikes that the cycles before had announced, shape (n,), and the comb for what comes."""
-    usable = [p for p in sorted(set(periods), reverse=True) if p >= LEAST_PERIOD and CYCLES * p <= len(rates_rps)]
-    if not usable:
+    if len(rates_rps) < CYCLES * LEAST_PERIOD:
         return rates_rps, Comb()
     from scipy.ndimage import median_filter  # takes 0.2 s: a process that only answers does without
 
@@ -69,7 +77,8 @@ def learn(rates_rps: FloatArray, periods: tuple[int, ...]) -> tuple[FloatArray, 
     excess = rates_rps - around
     noise = excess / np.sqrt(np.maximum(around, 1e-9))
     out = _sharp((noise > SURE * robust_scale(noise)) & (excess > LEAST_SHARE * around), excess)
-    if not out.any():
+    usable = _usable(periods, np.flatnonzero(np.diff(out.astype(int), prepend=0) == 1), len(rates_rps))
+    if not usable:
         return rates_rps, Comb()
     due, open_ = np.zeros(len(rates_rps)), np.ones(len(rates_rps), dtype=bool)
     teeth = []
@@ -80,6 +89,28 @@ def learn(rates_rps: FloatArray, periods: tuple[int, ...]) -> tuple[FloatArray, 
         coming = len(due) + (np.arange(period) - len(due)) % period  # the next place of each phase
         teeth.append((heights[coming], decided[coming]))
     return without(rates_rps, due, around), Comb(tuple(teeth))
+
+
+def _usable(periods: tuple[int, ...], starts: IntArray, steps: int) -> list[int]:
+    """The periods that may say when spikes come, the longest first.
+
+    Spikes are a sharper ruler than the tide under them: where they keep a distance of their own, it is a period, and a
+    season that goes not into it, nor it into the season, has nothing to say of them.
+    """
+    own = _distance(starts, steps)
+    told = {period for period in periods if not own or period % own == 0 or own % period == 0} | {own}
+    return sorted((one for one in told if one >= LEAST_PERIOD and CYCLES * one <= steps), reverse=True)
+
+
+def _distance(starts: IntArray, steps: int) -> int:
+    """The smallest distance at which the most spikes have another; 0 where there is none."""
+    apart = range(1, min(MOST_APART, len(starts) - 1) + 1)
+    among = np.concatenate([np.zeros(0, dtype=np.int64), *(starts[k:] - starts[:-k] for k in apart)])
+    distances, counts = np.unique(among, return_counts=True)
+    likely = distances[(counts >= CYCLES) & (distances >= LEAST_PERIOD) & (CYCLES * distances <= steps)]
+    shares = np.array([np.isin(starts[starts + one < steps] + one, starts).mean() for one in likely])
+    good = likely[shares >= max(MOSTLY, AS_GOOD * shares.max(initial=0.0))]
+    return int(good[0]) if len(good) else 0
 
 
 def _sharp(out: NDArray[np.bool_], excess: FloatArray) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ SPRING_S = 1_711_846_800.0
 
 @dataclass(frozen=True)
 class Spike:
-    """A spike of `width` steps and `height_rps` each `period` steps at `phase`, on a tide of a day.
+    """A spike of `width` steps and `height_rps` each `period` steps at `phase`, on a tide of `tide_s`.
 
     `missed` cycles ago it stayed away; it comes up to `jitter` steps early or late, and grows by `growth` each cycle.
     """
@@ -38,6 +38,7 @@ class Spike:
     missed: int = 0
     weekdays: bool = False
     zone: str = ""
+    tide_s: float = DAY_S
 
 
 SUITE = (
@@ -48,6 +49,8 @@ SUITE = (
     Spike("weekdays at 09:00", 300.0, 288, 108, 28, weekdays=True),
     Spike("each ten minutes, seconds", 1.0, 600, 60, 30, width=5),
     Spike("each minute, one second", 1.0, 60, 15, 120),
+    Spike("each five minutes, on a tide of ten", 1.0, 300, 17, 10, width=3, tide_s=600.0),
+    Spike("each seven minutes, on a tide of an hour", 1.0, 420, 60, 30, width=2, tide_s=3600.0),
     Spike("a minute early or late", 60.0, 60, 30, 24 * 7, width=5, jitter=1),
     Spike("growing by 2 % a day", 60.0, 1440, 600, 14, width=5, growth=0.02),
     Spike("one day missed", 60.0, 1440, 600, 14, width=5, missed=2),
@@ -66,7 +69,7 @@ def series(spike: Spike, seed: int = 0) -> tuple[DemandSeries, np.ndarray, Calen
     times = start_s + spike.step_s * np.arange(total)
     local = times + spike.step_s * calendar.offset_steps(times, spike.step_s)
     place = np.round(local / spike.step_s).astype(int)
-    rates = 50.0 + 25.0 * np.sin(2.0 * np.pi * local / DAY_S)
+    rates = _calm(local, spike.tide_s)
     cycle = place // spike.period - place[0] // spike.period
     shift = rng.integers(-spike.jitter, spike.jitter + 1, size=cycle.max() + 1)
     shift[spike.cycles :] = 0
@@ -83,13 +86,18 @@ def series(spike: Spike, seed: int = 0) -> tuple[DemandSeries, np.ndarray, Calen
     return DemandSeries(spike.name, start_s, spike.step_s, counted), rates[steps:], calendar
 
 
+def _calm(times_s: np.ndarray, tide_s: float) -> np.ndarray:
+    """The tide without spikes."""
+    return 50.0 + 25.0 * np.sin(2.0 * np.pi * times_s / tide_s)
+
+
 def judge(spike: Spike) -> dict[str, object]:
     """How far the 0.9 quantile's spike is off in height and in steps, and the highest false spike of the median."""
     known, truth, calendar = series(spike)
     horizon_s = spike.step_s * len(truth)
     forecast = fit(known, calendar=calendar, horizon_s=horizon_s).forecast(horizon_s, quantiles=(0.5, 0.9))
     median, upper = forecast.values_rps
-    calm = 50.0 + 25.0 * np.sin(2.0 * np.pi * (known.end_s + spike.step_s * np.arange(len(truth))) / DAY_S)
+    calm = _calm(known.end_s + spike.step_s * np.arange(len(truth)), spike.tide_s)
     if spike.zone:
         calm = np.median(truth.reshape(-1, 6), axis=1).repeat(6)
     true_at, said_at = (np.flatnonzero(path - calm > 0.5 * spike.height_rps) for path in (truth, upper))

@@ -52,6 +52,33 @@ def test_the_week_decides_where_it_is_known():
     np.testing.assert_array_equal(due > 0, [True] * 5 + [False] * 2)
 
 
+def train(cycles: int, period: int) -> np.ndarray:
+    """Counts of a tide of 600 steps, and a spike in each period that is neither a season nor of the calendar."""
+    place = np.arange(cycles * period)
+    return RNG.poisson(20.0 + 15.0 * np.sin(2.0 * np.pi * place / 600) + 100.0 * (place % period == 40)).astype(float)
+
+
+@pytest.mark.parametrize("period", [300, 420])
+def test_spikes_keep_a_distance_of_their_own_whatever_the_seasons_are(period: int):
+    _, comb = learn(train(10, period), (603, 1000))  # 600, as noise lets it be measured, says nothing of them
+    due = comb.at(10 * period + np.arange(2 * period))
+    assert np.flatnonzero(due).tolist() == [40, 40 + period]
+    np.testing.assert_allclose(due[due > 0], 100.0, rtol=0.15)
+
+
+def test_every_other_weekday_is_known_by_the_week_that_fits_all_of_them():
+    days = np.arange(28)
+    _, comb = learn(with_spikes(28, list(np.where(np.isin(days % 7, (0, 2, 4)), 200.0, 0.0))), (PERIOD, 7 * PERIOD))
+    due = comb.at(28 * PERIOD + np.arange(7 * PERIOD)).reshape(7, PERIOD)[:, 40]
+    np.testing.assert_array_equal(due > 0, [True, False, True, False, True, False, False])
+
+
+def test_spikes_at_random_have_no_distance():
+    rates = RNG.poisson(50.0, size=40 * PERIOD).astype(float)
+    rates[RNG.choice(len(rates), 40, replace=False)] += 200.0
+    assert not learn(rates, ())[1].teeth
+
+
 def test_past_spikes_are_taken_out_by_what_came_before_them_alone():
     rates = with_spikes(8, [200.0] * 8)
     whole, _ = learn(rates, (PERIOD,))
