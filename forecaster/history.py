@@ -92,6 +92,12 @@ class History:
             raise SeriesNotFound(f"no demand of model {model!r} was ever observed; known models: {known}")
         return Span(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends), sources)
 
+    def told_until_s(self, source: str) -> float | None:
+        """End of the last step with a value that a source told of any model; None when it told none."""
+        query = "SELECT MAX((last_slot + 1) * step_s) FROM source WHERE name = ?"
+        found: float | None = self._database.connection().execute(query, (source,)).fetchone()[0]
+        return found
+
     def read(self, span: Span, since_s: float, step_s: float, until_s: float = np.inf) -> list[SourceSeries]:
         """Each source's rates within [since, until), already averaged to `step_s` where the source is finer.
 

@@ -26,7 +26,10 @@ class Metrics:
         self.failures = counter("failures", "Fits and forecasts that failed as a whole.", "model", "what")
         self.member_failures = counter("member_failures", "Fits in which a member failed.", "model", "member")
         self.following = Gauge(
-            "tidegate_forecaster_router_followed", "1 while a router's demand arrives.", ("router",), registry=registry
+            "tidegate_forecaster_source_followed",
+            "1 while demand arrives from this router, or Prometheus.",
+            ("source",),
+            registry=registry,
         )
         self.leading = Gauge(
             "tidegate_forecaster_leading", "1 where this forecaster writes, 0 where it only reads.", registry=registry

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 
@@ -55,10 +56,7 @@ async def serve(settings: ForecasterSettings) -> None:
         await server.start()
         await health.set(serving=True)
         tasks = [asyncio.create_task(upkeep.run(stop))]
-        tasks += [
-            asyncio.create_task(follow(router, engine, metrics, time.time, settings.backfill_s))
-            for router in settings.routers
-        ]
+        tasks += [asyncio.create_task(one) for one in _followers(settings, engine, History(database), metrics)]
         _log.info("ready", listen=address, history=str(settings.history), routers=list(settings.routers))
         await _until_stopped(stop, tasks)
         await health.set(serving=False)
@@ -69,6 +67,17 @@ async def serve(settings: ForecasterSettings) -> None:
                 await task
         await tasks[0]
         database.close()
+
+
+def _followers(
+    settings: ForecasterSettings, engine: Engine, history: History, metrics: Metrics
+) -> list[Coroutine[None, None, None]]:
+    """What brings demand in, for ever."""
+    if settings.prometheus is not None:
+        from forecaster.tail import Tail  # only here: the HTTP client takes its time to import
+
+        return [Tail(settings.prometheus, engine, history, metrics, time.time).run()]
+    return [follow(one, engine, metrics, time.time, settings.backfill_s) for one in settings.routers]
 
 
 async def _until_stopped(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

@@ -4,11 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from forecaster import calendars
 from tidegate.shared.errors import InvalidRequest
-from tidegate.shared.settings import Address, Settings
+from tidegate.shared.settings import Address, Settings, Table
 
 DAY_S = 86_400.0
 
@@ -39,6 +39,40 @@ def _buildable(zone: str, country: str) -> str:
 Ages = Annotated[tuple[float, float, float, float], AfterValidator(_rising)]
 
 
+class PrometheusSettings(Table):
+    """A Prometheus server that demand is followed from, in place of the routers."""
+
+    url: str = Field(pattern=r"^https?://")
+    """Where it answers, such as http://prometheus:9090."""
+
+    query: str = Field(min_length=1)
+    """Expression in requests/s with one series per model, by whatever names scrapes, rules or federation give:
+    sum by (model) (rate(tidegate_router_requests_arrived_total[1m]))."""
+
+    model_label: str = "model"
+    """The label that holds the models' names; empty where `model` says whose demand it is."""
+
+    model: str = ""
+    """The one model whose demand it is, for an expression that gives one series."""
+
+    step_s: Annotated[float, Field(ge=1, multiple_of=1)] = 15.0
+    """Time from one value to the next, whole seconds: the interval of scraping, or of the recording rule."""
+
+    delay_s: Annotated[float, Field(ge=0)] = 15.0
+    """A step is asked for so long after it is over: scrapes, rules and federation take their time."""
+
+    backfill_s: Annotated[float, Field(ge=0)] = 14 * DAY_S
+    """How far back is asked for at the first start. Later ones go on where the last one ended."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "PrometheusSettings":
+        if bool(self.model) == bool(self.model_label):
+            raise ValueError(
+                "name either the model whose demand it is, or the model_label that holds the models' names"
+            )
+        return self
+
+
 class ForecasterSettings(Settings):
     """How one forecaster runs."""
 
@@ -49,6 +83,9 @@ class ForecasterSettings(Settings):
 
     routers: tuple[Address, ...] = ()
     """Admin addresses of the routers whose demand is followed. Their counts are added up."""
+
+    prometheus: PrometheusSettings | None = None
+    """A Prometheus server that is followed instead; unset: the routers are."""
 
     history: Path = Path("tidegate-history.sqlite")
     """SQLite file that demand, events and fits are kept in; made when it is not there. Several forecasters may share
@@ -93,3 +130,9 @@ class ForecasterSettings(Settings):
 
     slow_cpu_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of one CPU that fits with the slow members may use; 0 leaves them out."""
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> "ForecasterSettings":
+        if self.routers and self.prometheus is not None:
+            raise ValueError("routers and prometheus are both given: the same demand would be counted twice; drop one")
+        return self

@@ -48,7 +48,8 @@ class Rig:
         self.fast, self.slow = AtOnce(), AtOnce()
         self.database = Database(folder / "history.sqlite")
         self.registry = CollectorRegistry()
-        chosen, metrics, clock = ForecasterSettings(**settings), Metrics(self.registry), lambda: self.now_s
+        self.metrics = metrics = Metrics(self.registry)
+        chosen, clock = ForecasterSettings(**settings), lambda: self.now_s
         workers = Workers({"fast": lambda: self.fast, "slow": lambda: self.slow})
         self.engine = Engine(self.database, chosen, metrics, clock, workers)
         metrics.watch(self.engine.shelf.series)

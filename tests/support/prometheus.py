@@ -25,10 +25,11 @@ def programs() -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, lines: Sequence[str]) -> Iterator[str]:
+def prometheus(folder: Path, lines: Sequence[str], address: str | None = None) -> Iterator[str]:
     """The URL of a server whose history is these lines of OpenMetrics."""
     server, tool = programs()
-    history, data, address = folder / "history.txt", folder / "data", free_address()
+    folder.mkdir(exist_ok=True)
+    history, data, address = folder / "history.txt", folder / "data", address or free_address()
     history.write_text("\n".join((*lines, "# EOF")) + "\n")
     subprocess.run([tool, "tsdb", "create-blocks-from", "openmetrics", history, data], check=True, capture_output=True)
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 1h}\n")
