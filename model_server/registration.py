@@ -1,7 +1,6 @@
 """Making this replica known to the routers, and taking leave of them."""
 
 import asyncio
-from contextlib import suppress
 
 import grpc
 import structlog
@@ -25,15 +24,13 @@ class Registration:
     def __init__(self, router: str, address: str, replica_id: str, pool: str) -> None:
         self.router = router
         self._request = router_pb2.RegisterRequest(replica_id=replica_id, address=address, pool=pool)
-        self._news = asyncio.Event()
         self._channel = channel(router)
         self._stub = router_pb2_grpc.RouterAdminStub(self._channel)
         self._task = asyncio.create_task(self._keep())
 
-    def warmed(self, warm_up_s: float) -> None:
-        """Tell the router, at once, how long the models took to warm up: it weighs this replica in over that time."""
-        self._request.warm_up_s = warm_up_s
-        self._news.set()
+    def warmed(self) -> None:
+        """The start is over: a router that hears of this replica only now doesn't take what follows for one."""
+        self._request.warm = True
 
     async def leave(self) -> None:
         """Tell the router that nothing new should come here. A router that does not answer is left alone."""
@@ -60,6 +57,4 @@ class Registration:
                         "router does not answer", router=self.router, status=error.code().name, details=error.details()
                     )
                 registered, wait_s = False, RETRY_S
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
-            self._news.clear()
+            await asyncio.sleep(wait_s)

@@ -106,7 +106,7 @@ async def _start(
     await models.wait_until_ready()
     startup_s["total"] = time.monotonic() - process_started_s
     for registration in registrations:
-        registration.warmed(startup_s["warm"])
+        registration.warmed()
     await health.set(serving=True)
 
 

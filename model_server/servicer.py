@@ -15,6 +15,7 @@ from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc
 from tidegate.shared.errors import NotSupported, TidegateError
 from tidegate.shared.grpc_errors import rpc
+from tidegate.shared.load_reports import WARM_UP_KEY
 from tidegate.shared.wire_inference import server_metadata
 
 Context: TypeAlias = grpc.aio.ServicerContext
@@ -129,8 +130,13 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
 
     @rpc
     async def RepositoryIndex(self, request: pb.RepositoryIndexRequest, context: Context) -> pb.RepositoryIndexResponse:
-        """Every version that is known, with its state; only those READY on request."""
+        """Every version that is known, with its state; only those READY on request.
+
+        In the trailer, how long all of them took to warm up: a router weighs a new replica in over that time.
+        """
         entries = self._models.index() if request.ready else await self._models.index_with_disk()
+        warm_s = sum(servable.warm_s for servable in self._models.servables())
+        context.set_trailing_metadata(((WARM_UP_KEY, f"{warm_s:.6f}"),))
         wanted = [each for each in entries if not request.ready or each[2].state is State.READY]
         return pb.RepositoryIndexResponse(models=[describe.index_entry(*each) for each in wanted])
 

@@ -8,16 +8,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("replica_id", "address", "pool", "warm_up_s")
+    __slots__ = ("replica_id", "address", "pool", "warm")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
-    WARM_UP_S_FIELD_NUMBER: _ClassVar[int]
+    WARM_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     address: str
     pool: str
-    warm_up_s: float
-    def __init__(self, replica_id: _Optional[str] = ..., address: _Optional[str] = ..., pool: _Optional[str] = ..., warm_up_s: _Optional[float] = ...) -> None: ...
+    warm: bool
+    def __init__(self, replica_id: _Optional[str] = ..., address: _Optional[str] = ..., pool: _Optional[str] = ..., warm: _Optional[bool] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
     __slots__ = ("ttl_s",)
@@ -78,19 +78,33 @@ class GetStateRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class RouterState(_message.Message):
-    __slots__ = ("router_id", "version", "backends", "models")
+    __slots__ = ("router_id", "version", "backends", "models", "discovery")
     ROUTER_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    DISCOVERY_FIELD_NUMBER: _ClassVar[int]
     router_id: str
     version: int
     backends: _containers.RepeatedCompositeFieldContainer[BackendState]
     models: _containers.RepeatedCompositeFieldContainer[ModelState]
-    def __init__(self, router_id: _Optional[str] = ..., version: _Optional[int] = ..., backends: _Optional[_Iterable[_Union[BackendState, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ...) -> None: ...
+    discovery: Discovery
+    def __init__(self, router_id: _Optional[str] = ..., version: _Optional[int] = ..., backends: _Optional[_Iterable[_Union[BackendState, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ...) -> None: ...
+
+class Discovery(_message.Message):
+    __slots__ = ("endpoints", "ignored", "heard_s_ago", "frozen")
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELD_NUMBER: _ClassVar[int]
+    HEARD_S_AGO_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_FIELD_NUMBER: _ClassVar[int]
+    endpoints: int
+    ignored: int
+    heard_s_ago: float
+    frozen: bool
+    def __init__(self, endpoints: _Optional[int] = ..., ignored: _Optional[int] = ..., heard_s_ago: _Optional[float] = ..., frozen: _Optional[bool] = ...) -> None: ...
 
 class BackendState(_message.Message):
-    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total", "ejected", "success_share", "weight")
+    __slots__ = ("address", "replica_id", "pool", "status", "models", "outstanding", "utilization", "capacity_rows_per_s", "succeeded_total", "failed_total", "ejected", "success_share", "weight", "source")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[BackendState.Status]
@@ -123,6 +137,7 @@ class BackendState(_message.Message):
     EJECTED_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_SHARE_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     address: str
     replica_id: str
     pool: str
@@ -136,7 +151,8 @@ class BackendState(_message.Message):
     ejected: bool
     success_share: float
     weight: float
-    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., ejected: _Optional[bool] = ..., success_share: _Optional[float] = ..., weight: _Optional[float] = ...) -> None: ...
+    source: str
+    def __init__(self, address: _Optional[str] = ..., replica_id: _Optional[str] = ..., pool: _Optional[str] = ..., status: _Optional[_Union[BackendState.Status, str]] = ..., models: _Optional[_Iterable[str]] = ..., outstanding: _Optional[int] = ..., utilization: _Optional[float] = ..., capacity_rows_per_s: _Optional[_Mapping[str, float]] = ..., succeeded_total: _Optional[int] = ..., failed_total: _Optional[int] = ..., ejected: _Optional[bool] = ..., success_share: _Optional[float] = ..., weight: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
 
 class ModelState(_message.Message):
     __slots__ = ("model", "outstanding", "held", "cost_rows", "arrived_total", "succeeded_total", "failed_total", "refused_total", "ready_backends", "next_ready_in_s")

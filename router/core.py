@@ -7,6 +7,7 @@ import dataplane
 from router import policy
 from router.backends import BackendTable, Snapshot
 from router.demand import Demand
+from router.endpoints import Sightings
 from router.eta import Arrivals
 from router.settings import RouterSettings
 from router.weights import Report, Weights
@@ -26,6 +27,8 @@ class Core:
     """By backend address, the `ip:port` under which the data plane knows it."""
     weights: Weights = field(default_factory=Weights)
     """By target."""
+    sightings: Sightings | None = None
+    """What the cluster's EndpointSlices said last; None when no cluster is asked."""
     ejections: Counter[str] = field(default_factory=Counter)
     """By target, for as long as the table knows its backend."""
 

@@ -63,7 +63,7 @@ class Arrivals:
         for key in self._first_seen_s.keys() - present.keys():
             del self._first_seen_s[key]
         for key, backend in present.items():
-            if backend.status is BackendStatus.STARTING and backend.replica_id and backend.warm_up_s is None:
+            if backend.status is BackendStatus.STARTING and backend.seen_starting:
                 self._first_seen_s.setdefault(key, now_s)
             elif backend.status is BackendStatus.READY:
                 first_seen_s = self._first_seen_s.pop(key, None)

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from protos import inference_pb2, inference_pb2_grpc
 from router.backends import BackendTable, Snapshot
 from router.channels import Channels
+from tidegate.shared.load_reports import warm_up_s
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _PAUSE_S = 0.1
@@ -45,18 +46,21 @@ class HealthMonitor:
     async def learn_models(self, address: str) -> None:
         """Ask a healthy backend which models it has ready, and take it as ready with these. Raises AioRpcError.
 
-        A backend without the repository rpcs is taken as serving every model.
+        A backend without the repository rpcs is taken as serving every model. With its models a replica says how long
+        they took to warm up.
         """
         stub = inference_pb2_grpc.GRPCInferenceServiceStub(self._channels.of(address))
         request = inference_pb2.RepositoryIndexRequest(ready=True)
         try:
-            index = await stub.RepositoryIndex(request, timeout=self._timeout_s)
+            call = stub.RepositoryIndex(request, timeout=self._timeout_s)
+            index = await call
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise
             self._table.set_healthy(address, None)
         else:
-            self._table.set_healthy(address, frozenset(model.name for model in index.models))
+            models = frozenset(model.name for model in index.models)
+            self._table.set_healthy(address, models, warm_up_s(await call.trailing_metadata()))
 
     async def _watch_forever(self, address: str) -> None:
         said = ""

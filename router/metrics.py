@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 import dataplane
 from router.core import Core
+from router.endpoints import Sightings
 from tidegate.shared.values import BackendStatus
 
 
@@ -24,6 +25,8 @@ class CoreCollector(Collector):
         yield self._times(counts)
         yield from self._backends(counts)
         yield from self._health()
+        if self._core.sightings is not None:
+            yield from _discovered(self._core.sightings)
 
     def _requests(self, counts: dataplane.Counts) -> Iterator[Metric]:
         arrived = CounterMetricFamily("tidegate_router_requests_arrived", "Offered inferences", labels=["model"])
@@ -95,3 +98,20 @@ class CoreCollector(Collector):
     def _targets(self) -> Iterator[tuple[str, str]]:
         for backend in self._core.table.snapshot.backends:
             yield backend.address, self._core.targets.get(backend.address, "")
+
+
+def _discovered(sightings: Sightings) -> Iterator[Metric]:
+    found = GaugeMetricFamily(
+        "tidegate_router_discovered_endpoints", "Replicas in the cluster's EndpointSlices", labels=["pool", "state"]
+    )
+    for (pool, state), count in sorted(sightings.counts().items()):
+        found.add_metric([pool, state], count)
+    yield found
+    yield GaugeMetricFamily(
+        "tidegate_router_ignored_endpoints", "Without a port of the wanted name, or too many", value=sightings.ignored
+    )
+    yield GaugeMetricFamily(
+        "tidegate_router_discovery_heard_timestamp_seconds",
+        "When the Kubernetes API last confirmed them; backends are frozen while it stands still",
+        value=sightings.heard_at_s or 0.0,
+    )

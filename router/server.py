@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from time import time
+from typing import TYPE_CHECKING
 
 import grpc
 import structlog
@@ -18,6 +19,7 @@ from router.channels import Channels
 from router.core import Core, new_plane
 from router.demand import Demand
 from router.driver import Driver, log_event
+from router.endpoints import Sightings
 from router.eta import Arrivals
 from router.health import HealthMonitor
 from router.metrics import CoreCollector
@@ -28,6 +30,9 @@ from router.targets import Targets
 from tidegate.shared.grpc_errors import Decoding
 from tidegate.shared.grpc_server import listen, new_server, serve_metrics, stop_signal
 from tidegate.shared.health import Health
+
+if TYPE_CHECKING:
+    from router.discovery import Discovery
 
 SERVICE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 ADMIN_SERVICE = router_pb2.DESCRIPTOR.services_by_name["RouterAdmin"].full_name
@@ -79,6 +84,7 @@ async def running(settings: RouterSettings, registry: CollectorRegistry) -> Asyn
         servicer = RouterAdminServicer(core, driver, ticks, settings.registration_ttl_s)
         router_pb2_grpc.add_RouterAdminServicer_to_server(servicer, admin)
         registry.register(CoreCollector(core))
+        discovery = await _discover(settings, core)
         await own.start()
         tasks = [asyncio.create_task(driver.run()), asyncio.create_task(_each_second(core, driver, ticks))]
         try:
@@ -86,8 +92,7 @@ async def running(settings: RouterSettings, registry: CollectorRegistry) -> Asyn
             await driver.settled()
             core.plane.start()
             await admin.start()
-            # The router serves from the start: without a ready replica it holds requests.
-            await own_health.set(serving=True)
+            tasks.append(asyncio.create_task(_serve_when_informed(own_health, discovery)))
             await admin_health.set(serving=True)
             yield Running(core.plane.address, admin_address, core, driver)
         finally:
@@ -95,6 +100,8 @@ async def running(settings: RouterSettings, registry: CollectorRegistry) -> Asyn
             await _drain(core, driver, own_health, settings.drain_s)
             await _stop(core, driver, tasks, (own, admin))
             targets.close()
+            if discovery is not None:
+                await discovery.close()
             if health is not None:
                 await health.close()
             await channels.close()
@@ -108,10 +115,33 @@ def _new_core(settings: RouterSettings) -> Core:
         arrivals=Arrivals(),
         demand=Demand(settings.demand_keep_s, time()),
         plane=plane,
+        sightings=None if settings.discovery is None else Sightings(settings.discovery.stale_s),
     )
     for address in settings.backends:
         core.table.add_static(address)
     return core
+
+
+async def _serve_when_informed(own_health: Health, discovery: "Discovery | None") -> None:
+    """A router serves from the start: without a ready replica it holds requests.
+
+    But one that has never heard of its cluster is not ready: another one may have.
+    """
+    if discovery is not None:
+        await discovery.heard.wait()
+    await own_health.set(serving=True)
+
+
+async def _discover(settings: RouterSettings, core: Core) -> "Discovery | None":
+    """Begin to find replicas where the settings say so. Raises InvalidSetting for a cluster that can't be asked."""
+    if settings.discovery is None or core.sightings is None:
+        return None
+    # Only here: the client takes a second to import.
+    from router.discovery import Discovery
+
+    discovery = Discovery(settings.discovery, core.table, core.sightings)
+    await discovery.start()
+    return discovery
 
 
 def _follow_table(

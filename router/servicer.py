@@ -14,6 +14,7 @@ from router.backends import Backend
 from router.core import Core
 from router.demand import DemandSecond
 from router.driver import Driver
+from router.endpoints import Sightings
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.grpc_errors import rpc
 from tidegate.shared.settings import check_address
@@ -51,8 +52,8 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
         if not request.replica_id:
             raise InvalidRequest("replica_id is empty")
         address = _address(request.address)
-        warm_up_s = _seconds("warm_up_s", request.warm_up_s) if request.HasField("warm_up_s") else None
-        self._core.table.register(address, request.replica_id, request.pool, time() + self._ttl_s, warm_up_s)
+        until_s = time() + self._ttl_s
+        self._core.table.register(address, request.replica_id, request.pool, until_s, warm=request.warm)
         return pb.RegisterResponse(ttl_s=self._ttl_s)
 
     @rpc
@@ -103,6 +104,7 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
                 for target in [self._core.targets.get(backend.address, "")]
             ],
             models=[_model_state(self._core, model, counts.models[model]) for model in sorted(counts.models)],
+            discovery=_discovery(self._core.sightings, time()),
         )
 
     @rpc
@@ -137,6 +139,15 @@ def _demand_second(router_id: str, second: DemandSecond) -> pb.DemandSecond:
     return pb.DemandSecond(router_id=router_id, second=second.second, models=models)
 
 
+def _discovery(sightings: Sightings | None, now_s: float) -> pb.Discovery | None:
+    if sightings is None:
+        return None
+    told = pb.Discovery(endpoints=len(sightings.endpoints), ignored=sightings.ignored, frozen=sightings.frozen(now_s))
+    if sightings.heard_at_s is not None:
+        told.heard_s_ago = now_s - sightings.heard_at_s
+    return told
+
+
 def _backend_state(
     backend: Backend, counts: dataplane.BackendCounts | None, state: dataplane.BackendState | None, weight: float
 ) -> pb.BackendState:
@@ -148,6 +159,7 @@ def _backend_state(
         models=sorted(backend.models or ()),
         success_share=1.0,
         weight=weight,
+        source=backend.source,
     )
     if counts is not None:
         told.utilization = counts.utilization

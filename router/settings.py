@@ -1,11 +1,34 @@
 """Settings of the router."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from router.limits import BackendLimits, ClientLimits, EjectionSettings, RetrySettings, TimeLimits
-from tidegate.shared.settings import Address, Settings
+from tidegate.shared.settings import Address, Settings, Table
+
+
+class DiscoverySettings(Table):
+    """Replicas found in a cluster: each Service of the namespace that the selector picks is a pool."""
+
+    namespace: str = Field(min_length=1)
+    """Namespace of the model servers."""
+    selector: str = Field("tidegate.dev/pool", min_length=1)
+    """Label selector of their Services, whose labels their EndpointSlices carry. The value of the label
+    `tidegate.dev/pool` names the pool; without that label the Service does."""
+    port: str = "grpc"
+    """Name of the Service's port that takes inferences."""
+    kubeconfig: Path | None = None
+    """A kubeconfig file; default: the service account of the pod that the router runs in."""
+    max_endpoints: int = Field(2000, ge=1)
+    """Most replicas that are taken in; those beyond are ignored, and the log and a metric say so."""
+    stale_s: float = Field(60.0, gt=0)
+    """Not confirmed for longer, the replicas are shown as frozen; they stay as they were seen last."""
+    resync_s: float = Field(600.0, gt=0)
+    """Everything is listed anew this often, whatever the watch said."""
+    request_timeout_s: float = Field(5.0, gt=0)
+    """Longest wait for the API server's answer."""
 
 
 class RouterSettings(Settings):
@@ -19,6 +42,8 @@ class RouterSettings(Settings):
     """Admin port: registration, drain, state, demand. Whoever reaches it can drain a backend: keep it inside."""
     backends: tuple[Address, ...] = ()
     """Replicas that are always known; others register themselves on the admin port."""
+    discovery: DiscoverySettings | None = None
+    """Finding replicas in a Kubernetes cluster; off unless given."""
     threads: int = Field(1, ge=1, le=256)
     """Threads that carry requests; each may fill a core."""
     health_checks: bool = True

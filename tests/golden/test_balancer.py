@@ -35,13 +35,16 @@ class World:
         self.balancer = Balancer(random.Random(0).randrange)
         self.balancer.tick(self.now_s)
         self.known: set[str] = set()
+        self.warm_up_s: dict[str, float] = {}
         self.outstanding: Counter[str] = Counter()
         self.table.subscribe(self.follow)
         self.events: dict[str, Callable[..., object]] = {
             "backend": self.table.add_static,
             "register": lambda address, replica="r1": self.table.register(address, replica, "", expires_at_s=15),
-            "warmed": lambda address, s: self.table.register(address, "r1", "", expires_at_s=15, warm_up_s=float(s)),
-            "healthy": lambda address, *models: self.table.set_healthy(address, frozenset(models)),
+            "warmed": lambda address, s: self.warm_up_s.__setitem__(address, float(s)),
+            "healthy": lambda address, *models: self.table.set_healthy(
+                address, frozenset(models), self.warm_up_s.get(address)
+            ),
             "unhealthy": self.table.set_unhealthy,
             "drain": self.table.drain,
             "resume": self.table.resume,

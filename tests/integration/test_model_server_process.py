@@ -272,11 +272,11 @@ def test_metrics_have_our_names_and_tritons(tmp_path: Path, repository: Path) ->
 @dataclass
 class FakeRouter(router_pb2_grpc.RouterAdminServicer):
     calls: list[tuple[str, str]] = field(default_factory=list)
-    warm_ups_s: list[float | None] = field(default_factory=list)
+    warm: list[bool] = field(default_factory=list)
 
     async def Register(self, request: Any, context: object) -> router_pb2.RegisterResponse:  # noqa: N802 - the wire's
         self.calls.append((f"{request.pool}/{request.replica_id}", request.address))
-        self.warm_ups_s.append(request.warm_up_s if request.HasField("warm_up_s") else None)
+        self.warm.append(request.warm)
         return router_pb2.RegisterResponse(ttl_s=0.3)
 
     async def Deregister(self, request: Any, context: object) -> router_pb2.DeregisterResponse:  # noqa: N802 - the wire's
@@ -295,17 +295,17 @@ async def test_it_registers_again_and_again_and_takes_its_leave(tmp_path: Path, 
     router, admin = FakeRouter(), free_address()
     server = grpc.aio.server()
     router_pb2_grpc.add_RouterAdminServicer_to_server(router, server)
-    settings = {"routers": [admin], "pool": "gpu", "replica_id": "r-1"}
+    settings = {"routers": [admin], "pool": "gpu", "replica_id": "r-1", "rehearse_startup_s": 6}
     with replica(tmp_path, repository, serving=False, **settings) as served:
         await until(lambda: bool(served.events("router does not answer")), served)  # it is there before the router is
         server.add_insecure_port(admin)
         await server.start()
-        await until(lambda: len(router.calls) >= 4, served)
+        await until(lambda: len(router.calls) >= 4 and router.warm[-1], served)
         served.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(served.process.wait, 10) == 0
     assert router.calls[0] == ("gpu/r-1", served.address)
     assert router.calls[-1] == ("left", served.address)
-    assert (router.warm_ups_s[-1] or 0) > 0, "once it is warm it says how long that took"
+    assert (router.warm[0], router.warm[-1]) == (False, True)
     await server.stop(0)
 
 

@@ -14,9 +14,14 @@ async def make_accounts(cluster: Cluster) -> None:
 
 
 async def as_scaler(plane: ControlPlane, cluster: Cluster) -> Path:
-    """A kubeconfig of the scaler's own account, with the rights that the manifests give it and no more."""
+    """The accounts, and a kubeconfig of the scaler's own."""
     await make_accounts(cluster)
-    path = cluster.path("v1", "ServiceAccount", "tidegate-scaler", "token")
+    return await kubeconfig_of(plane, cluster, "tidegate-scaler")
+
+
+async def kubeconfig_of(plane: ControlPlane, cluster: Cluster, account: str) -> Path:
+    """A kubeconfig of one account, with the rights that the manifests give it and no more."""
+    path = cluster.path("v1", "ServiceAccount", account, "token")
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = (await cluster.api.request("POST", path, request))["status"]["token"]
-    return plane.kubeconfig(token, f"scaler-of-{cluster.namespace}")
+    return plane.kubeconfig(token, f"{account}-of-{cluster.namespace}")

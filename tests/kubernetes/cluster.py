@@ -26,6 +26,7 @@ PLURALS = {
     "PredictiveScaler": "predictivescalers",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "Service": "services",
     "ServiceAccount": "serviceaccounts",
     "Shelf": "shelves",
 }

@@ -87,7 +87,7 @@ class ControlPlane:
         client, peer, api = (free_address() for _ in range(3))
         self.url = f"https://{api}"
         self._run("etcd", _etcd(self.folder, client, peer))
-        self._run("kube-apiserver", _api_server(self.folder, client, api))
+        self._run("kube-apiserver", [*_api_server(self.folder, client, api), *self._gates()])
         self._wait_ready()
         config = self.kubeconfig()
         manager = [
@@ -117,6 +117,12 @@ class ControlPlane:
         finally:
             self._run("kube-apiserver", self._commands["kube-apiserver"])
             self._wait_ready()
+            for (
+                name,
+                started,
+            ) in self._started.items():  # a manager that had only begun gives up
+                if started.poll() is not None:
+                    self._run(name, self._commands[name])
 
     def request(self, path: str) -> Any:
         """GET as the administrator."""
@@ -127,6 +133,10 @@ class ControlPlane:
         )
         with opener.open(request, timeout=5) as answer:
             return answer.read()
+
+    def _gates(self) -> list[str]:
+        """Endpoints say `serving` and `terminating` by themselves from 1.22 on."""
+        return ["--feature-gates=EndpointSliceTerminatingCondition=true"] if self.minor < 22 else []
 
     def _certificates(self) -> None:
         authority = trustme.CA()
@@ -148,7 +158,8 @@ class ControlPlane:
     def _wait_ready(self, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            for name, process in self._started.items():
+            for name in ("etcd", "kube-apiserver"):
+                process = self._started[name]
                 if process.poll() is not None:
                     log = (self.folder / f"{name}.log").read_text()[-3000:]
                     raise AssertionError(f"{name} ended with {process.returncode}:\n{log}")

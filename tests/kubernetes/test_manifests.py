@@ -10,6 +10,7 @@ import pytest
 import yaml
 from kubernetes.aio.client.exceptions import ApiException
 
+from router.settings import RouterSettings
 from tests.kubernetes.cluster import Cluster, Object
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.manifests import BASE
@@ -71,7 +72,7 @@ def test_pods_are_restricted_and_spread_and_probed() -> None:
         assert container["image"].endswith(":0.1.0")
         if thing["metadata"]["name"] != "tidegate-forecaster":  # it is one
             assert pod["topologySpreadConstraints"]
-        may_talk = thing["metadata"]["name"] == "tidegate-scaler"
+        may_talk = thing["metadata"]["name"] in ("tidegate-router", "tidegate-scaler")
         assert pod.get("automountServiceAccountToken", True) is may_talk
 
 
@@ -99,8 +100,31 @@ def test_the_configuration_names_every_router() -> None:
     tables: dict[str, Any] = tomllib.loads(config)
     routers = next(one for one in workloads(objects) if one["metadata"]["name"] == "tidegate-router")
     names = [f"tidegate-router-{number}.tidegate-routers:8002" for number in range(routers["spec"]["replicas"])]
-    for table in ("model_server", "forecaster", "scaler"):
+    for table in ("forecaster", "scaler"):
         assert tables[table]["routers"] == names
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_routers_find_the_pods_of_every_pool_by_its_service(overlay: str) -> None:
+    objects = render(BASE.parent / "overlays" / overlay)
+    config = next(one for one in objects if one["kind"] == "ConfigMap")["data"]["tidegate.toml"]
+    discovery = RouterSettings(**tomllib.loads(config)["router"]).discovery
+    assert discovery is not None
+    services = {
+        one["metadata"]["labels"][discovery.selector]: one["spec"]
+        for one in objects
+        if one["kind"] == "Service" and discovery.selector in one["metadata"]["labels"]
+    }
+    pools = {
+        one["metadata"]["name"]: one["spec"]["target"]["name"] for one in objects if one["kind"] == "PredictiveScaler"
+    }
+    assert services.keys() == pools.keys()
+    for pool, target in pools.items():
+        (template,) = (one["spec"]["template"] for one in workloads(objects) if one["metadata"]["name"] == target)
+        assert services[pool]["selector"].items() <= template["metadata"]["labels"].items()
+        (port,) = (one for one in services[pool]["ports"] if one["name"] == discovery.port)
+        ports = {one["name"]: one["containerPort"] for one in template["spec"]["containers"][0]["ports"]}
+        assert ports[port["targetPort"]] == port["port"]
 
 
 def test_the_rules_are_sound(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ async def _router(seen: dict[str, Any], address: str) -> None:
             {
                 "address": backend.address,
                 "pool": backend.pool,
+                "source": backend.source,
                 "status": name(backend.status).removeprefix("STATUS_").lower(),
                 "ejected": backend.ejected,
                 "success_share": backend.success_share,
@@ -105,6 +106,16 @@ async def _router(seen: dict[str, Any], address: str) -> None:
             }
             for model in state.models
         ],
+        "discovery": _discovery(state.discovery) if state.HasField("discovery") else None,
+    }
+
+
+def _discovery(told: router_pb2.Discovery) -> dict[str, Any]:
+    return {
+        "endpoints": told.endpoints,
+        "ignored": told.ignored,
+        "heard_s_ago": told.heard_s_ago if told.HasField("heard_s_ago") else None,
+        "frozen": told.frozen,
     }
 
 
@@ -157,7 +168,7 @@ def render(seen: Mapping[str, Any]) -> RenderableType:
     """The look as tables, what is unreachable below."""
     parts: list[RenderableType] = []
     for router_id, state in seen["routers"].items():
-        parts.append(_backends(router_id, state["backends"]))
+        parts.append(_backends(f"router {router_id}{_cluster_words(state['discovery'])}", state["backends"]))
         parts.append(_models(state["models"], seen["forecasts"]))
     if seen["pools"]:
         parts.append(_pool_table(seen["pools"]))
@@ -165,15 +176,25 @@ def render(seen: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def _backends(router_id: str, backends: list[dict[str, Any]]) -> Table:
-    table = _table(
-        f"router {router_id}", ("backend", "pool", "status", "weight", "outstanding", "busy", "served", "failed")
-    )
+def _cluster_words(discovery: Mapping[str, Any] | None) -> str:
+    """How the cluster that a router follows stands."""
+    if discovery is None:
+        return ""
+    ignored = f", {discovery['ignored']} ignored" if discovery["ignored"] else ""
+    if discovery["heard_s_ago"] is None:
+        return ", cluster not heard of yet"
+    if discovery["frozen"]:
+        return f", backends frozen: cluster not heard of for {discovery['heard_s_ago']:.0f} s"
+    return f", {discovery['endpoints']} endpoints in the cluster{ignored}"
+
+
+def _backends(title: str, backends: list[dict[str, Any]]) -> Table:
+    table = _table(title, ("backend", "pool", "from", "status", "weight", "outstanding", "busy", "served", "failed"))
     for one in backends:
         busy = f"{one['utilization']:.0%}"
         cells = (f"{one['weight']:.2f}", one["outstanding"], busy, one["succeeded"], one["failed"])
         state = "ejected" if one["ejected"] and one["status"] == "ready" else one["status"]
-        table.add_row(one["address"], one["pool"] or "-", state, *map(str, cells))
+        table.add_row(one["address"], one["pool"] or "-", one["source"], state, *map(str, cells))
     return table
 
 

@@ -107,8 +107,18 @@ def test_status_shows_what_answers_and_says_what_does_not(capsys: pytest.Capture
         "failed": 0,
         "refused": 0,
     }
+    counts = {"outstanding": 1, "utilization": 0.5, "succeeded": 9, "failed": 0}
+    state = {"status": "ready", "ejected": False, "weight": 1.0}
+    backend = {"address": "10.0.0.1:8011", "pool": "digits", "source": "cluster", **state, **counts}
     seen = {
-        "routers": {"r1": {"backends": [], "models": [model]}},
+        "routers": {
+            "r1": {"backends": [], "models": [model], "discovery": None},
+            "r2": {
+                "backends": [backend],
+                "models": [],
+                "discovery": {"endpoints": 1, "ignored": 0, "heard_s_ago": 90.0, "frozen": True},
+            },
+        },
         "pools": [],
         "forecasts": {"digits": {"max_median_rps": 12.0, "max_95_rps": 15.5}},
         "unreachable": {"scaler 127.0.0.1:8004": "connection refused"},
@@ -116,6 +126,8 @@ def test_status_shows_what_answers_and_says_what_does_not(capsys: pytest.Capture
     Console(width=120, no_color=True).print(render(seen))
     shown = capsys.readouterr().out
     assert "router r1" in shown
+    assert "router r2, backends frozen: cluster not heard of for 90 s" in shown
+    assert "cluster" in next(line for line in shown.splitlines() if "10.0.0.1:8011" in line)
     assert "12.0 to 15.5/s" in shown
     assert "scaler 127.0.0.1:8004 does not answer: connection refused" in shown
 

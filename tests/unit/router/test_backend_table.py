@@ -1,10 +1,13 @@
 """Which backends may be sent requests, after any history of events."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.backends import BackendTable
+from router.endpoints import Endpoint
 from tidegate.shared.errors import BackendNotFound
 from tidegate.shared.values import BackendStatus
 
@@ -193,13 +196,101 @@ def test_an_unseen_model_may_be_learned_unless_the_ready_backends_would_know_it(
 
 
 def test_a_replica_says_how_long_its_warm_up_took_once_it_knows():
-    table = BackendTable()
-    table.register(A, "r1", "pool", expires_at_s=100)
+    table = table_with_ready(A)
     assert table.snapshot.backends[0].warm_up_s is None
-    table.register(A, "r1", "pool", expires_at_s=100, warm_up_s=3.5)
+    table.set_healthy(A, DIGITS, warm_up_s=3.5)
     assert table.snapshot.backends[0].warm_up_s == 3.5
     table.register(A, "another", "pool", expires_at_s=100)
     assert table.snapshot.backends[0].warm_up_s is None
+
+
+def seen(address: str, replica: str = "r1", **how: bool) -> dict[str, Endpoint]:
+    """The cluster's word on one replica."""
+    return {address: Endpoint(address, replica, "pool", **how)}
+
+
+def discovered(*addresses: str) -> BackendTable:
+    """A table whose cluster shows these, ready."""
+    table = BackendTable()
+    table.discover({address: Endpoint(address, f"replica-{address}", "pool") for address in addresses})
+    for address in addresses:
+        table.set_healthy(address, DIGITS)
+    return table
+
+
+def test_what_the_cluster_shows_is_offered_once_it_is_healthy():
+    table = BackendTable()
+    table.discover(seen(A))
+    (backend,) = table.snapshot.backends
+    assert (backend.pool, backend.replica_id, backend.source) == ("pool", "r1", "cluster")
+    assert table.snapshot.ready("digits") == ()
+    table.set_healthy(A, DIGITS)
+    assert table.snapshot.ready("digits") == (A,)
+
+
+def test_a_healthy_replica_that_the_cluster_calls_not_ready_gets_nothing():
+    table = BackendTable()
+    table.discover(seen(A, serving=False))
+    table.set_healthy(A, DIGITS)
+    assert status(table, A) is BackendStatus.STARTING, "it was never ready"
+    table.discover(seen(A))
+    assert status(table, A) is BackendStatus.READY
+    table.discover(seen(A, serving=False))
+    assert status(table, A) is BackendStatus.UNHEALTHY
+
+
+@pytest.mark.parametrize("after", [seen(A, f"replica-{A}", terminating=True), {}], ids=["terminating", "gone"])
+def test_whoever_terminates_or_is_gone_leaves_the_view_at_once_and_the_table_when_idle(after):
+    table = discovered(A, B)
+    table.discover({**after, B: Endpoint(B, f"replica-{B}", "pool")})
+    assert table.snapshot.ready("digits") == (B,)
+    table.sweep(0, lambda address: 1 if address == A else 0)
+    assert status(table, A) is BackendStatus.DRAINING
+    table.sweep(0, idle)
+    assert status(table, A) is None
+    table.discover({**after, B: Endpoint(B, f"replica-{B}", "pool")})
+    assert status(table, A) is None, "one that terminates is not taken in again"
+
+
+def test_another_pod_at_the_address_of_one_that_was_drained_starts_afresh():
+    table = discovered(A)
+    table.drain(A)
+    table.discover(seen(A, "another"))
+    assert table.snapshot.ready("digits") == (A,)
+    table.discover(seen(A, "a third", terminating=True))
+    assert status(table, A) is BackendStatus.DRAINING, "it is gone, and the third is none to begin with"
+
+
+def test_the_clusters_word_outlasts_a_lapsed_registration_and_a_failing_health_check():
+    table = discovered(A)
+    table.register(A, f"replica-{A}", "pool", expires_at_s=10)
+    table.set_unhealthy(A)
+    table.sweep(100, idle)
+    assert status(table, A) is BackendStatus.UNHEALTHY
+
+
+def test_a_replica_that_took_its_leave_stays_gone_though_the_cluster_still_shows_it():
+    table = discovered(A)
+    table.deregister(A)
+    table.discover(seen(A, f"replica-{A}"))
+    assert table.snapshot.ready("digits") == ()
+
+
+def test_the_cluster_neither_removes_nor_drains_what_others_brought():
+    table = table_with_ready(A)
+    table.add_static(B)
+    table.set_healthy(B, DIGITS)
+    table.discover({})
+    assert table.snapshot.ready("digits") == (A, B)
+
+
+def test_a_whole_view_is_one_change_and_the_same_view_is_none():
+    table, versions = BackendTable(), []
+    table.subscribe(lambda snapshot: versions.append(snapshot.version))
+    view = {address: Endpoint(address, address, "pool") for address in (A, B)}
+    table.discover(view)
+    table.discover(view)
+    assert versions == [1]
 
 
 ADDRESSES = st.sampled_from([A, B, "10.0.0.3:1"])
@@ -207,6 +298,13 @@ EVENTS = st.one_of(
     st.tuples(st.sampled_from(["deregister", "set_unhealthy", "drain", "resume", "add_static"]), ADDRESSES),
     st.tuples(st.just("set_healthy"), ADDRESSES, st.sampled_from([DIGITS, frozenset({"faces"}), None])),
     st.tuples(st.just("register"), ADDRESSES, st.sampled_from(["r1", "r2"]), st.just(""), st.floats(0, 100)),
+    st.tuples(
+        st.just("discover"),
+        st.dictionaries(
+            ADDRESSES,
+            st.builds(Endpoint, st.just(""), st.sampled_from(["r1", "r2"]), st.just(""), st.booleans(), st.booleans()),
+        ),
+    ),
 )
 
 
@@ -214,6 +312,8 @@ EVENTS = st.one_of(
 def test_whatever_happens_only_healthy_undrained_backends_are_offered(events, now_s):
     table = BackendTable()
     for name, *arguments in events:
+        if name == "discover":
+            arguments = [{address: replace(one, address=address) for address, one in arguments[0].items()}]
         before = table.snapshot
         try:
             getattr(table, name)(*arguments)
@@ -227,8 +327,10 @@ def test_whatever_happens_only_healthy_undrained_backends_are_offered(events, no
             address
             for address, backend in sorted(by_address.items())
             if backend.healthy
+            and backend.serving
             and not backend.draining
             and not backend.leaving
+            and not backend.terminating
             and (backend.models is None or model in backend.models)
         ]
         assert list(table.snapshot.ready(model)) == expected

@@ -18,8 +18,8 @@ class World:
         self.arrivals = Arrivals()
         self.table.subscribe(lambda snapshot: self.arrivals.follow(snapshot, self.now_s))
 
-    def register(self, address: str, replica: str, pool: str = "gpu", warm_up_s: float | None = None) -> None:
-        self.table.register(address, replica, pool, expires_at_s=1e9, warm_up_s=warm_up_s)
+    def register(self, address: str, replica: str, pool: str = "gpu", *, warm: bool = False) -> None:
+        self.table.register(address, replica, pool, expires_at_s=1e9, warm=warm)
 
     def one_start(self, seconds: float) -> None:
         """A replica of the pool starts, serves and is gone."""
@@ -91,7 +91,7 @@ def test_a_replica_that_may_be_back_at_any_moment_makes_it_unknown(world):
 
 
 def test_a_replica_that_was_warm_when_the_router_first_saw_it_is_no_measured_start(world):
-    world.register(A, "r1", warm_up_s=4.0)
+    world.register(A, "r1", warm=True)
     world.now_s += 0.1
     world.table.set_healthy(A, DIGITS)
     world.table.set_unhealthy(A)

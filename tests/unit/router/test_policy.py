@@ -87,8 +87,9 @@ def test_a_replica_known_by_two_names_is_drained_by_either(world, drained):
 
 def test_a_replica_is_weighed_in_over_its_own_warm_up_within_bounds():
     world = World(slow_start_max_s=30.0)
-    world.table.register(A, "r1", "gpu", 100.0, warm_up_s=12.0)
-    world.table.register(B, "r2", "gpu", 100.0, warm_up_s=600.0)
+    for address, replica, warm_up_s in ((A, "r1", 12.0), (B, "r2", 600.0)):
+        world.table.register(address, replica, "gpu", 100.0)
+        world.table.set_healthy(address, DIGITS, warm_up_s)
     assert {address: one.slow_start_s for address, one in world.backends().items()} == {A: 12.0, "10.0.0.2:1": 30.0}
     assert World(slow_start_max_s=0.0).settings.slow_start_max_s == 0.0
 

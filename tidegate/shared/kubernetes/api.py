@@ -6,7 +6,8 @@ servers send.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ class Api:
     async def get(self, path: str, **query: str) -> Object:
         """Read. Raises ApiException, and ServiceUnreachable when the server does not answer in time."""
         return await self.request("GET", path, **query)
+
+    async def newest(self, group: str, versions: Sequence[str]) -> str:
+        """The first of the versions that the server has of a group such as `/apis/apps`. Raises as `get`."""
+        served = {one["version"] for one in (await self.get(group))["versions"]}
+        for version in versions:
+            if version in served:
+                return version
+        raise ApiException(HTTPStatus.NOT_FOUND, f"{group} has none of {', '.join(versions)}")
 
     async def patch(self, path: str, body: object, content_type: str, **query: str) -> Object:
         """Patch. Raises as `get`."""

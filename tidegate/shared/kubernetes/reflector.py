@@ -1,7 +1,7 @@
 """A copy of what the API lists at one path, kept up to date by a watch."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from kubernetes.aio.client.exceptions import ApiException
@@ -20,7 +20,9 @@ _log = structlog.get_logger(__name__)
 class Reflector:
     """Lists, then watches from there; lists anew after any error, when the version is gone, and every `resync_s`.
 
-    `objects` is by name. While the API is lost they stay as they were seen last; `heard_at_s` says when that was.
+    `objects` is by name. While the API is lost they stay as they were seen last; `heard_at_s` says when that was, and
+    `heard` is called each time that it moves. With `versions` the path's "{version}" is the first of them that the
+    server has, looked up before each listing.
     """
 
     def __init__(
@@ -32,11 +34,16 @@ class Reflector:
         watch_s: float,
         resync_s: float,
         selector: str = "",
+        versions: Sequence[str] = (),
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
         self.objects: dict[str, Object] = {}
         self.heard_at_s: float | None = None
         self._api = api
+        self._where = path
         self._path = path
+        self._versions = versions
+        self._tell = heard
         self._clock = clock
         self._watch_s = watch_s
         self._resync_s = resync_s
@@ -59,11 +66,14 @@ class Reflector:
                 if not failing:
                     _log.warning("what was seen last stays", path=self._path, why=why)
                 failing = True
-                await asyncio.sleep(self._back_off.failed(self._path, self._clock()))
+                await asyncio.sleep(self._back_off.failed(self._where, self._clock()))
                 continue
             failing = False
 
     async def _list(self) -> str:
+        if self._versions:
+            group = self._where.partition("/{version}")[0]
+            self._path = self._where.format(version=await self._api.newest(group, self._versions))
         found: dict[str, Object] = {}
         query = {**self._query, "limit": PAGE}
         while True:
@@ -101,4 +111,5 @@ class Reflector:
 
     def _heard(self) -> None:
         self.heard_at_s = self._clock()
-        self._back_off.done(self._path)
+        self._back_off.done(self._where)
+        self._tell()
