@@ -138,9 +138,11 @@ class Engine:
         """(origins done, of how many, the summary with the last). Raises SeriesNotFound, NoData, InvalidRequest."""
         demand = await asyncio.to_thread(self.shelf.reader.learned, name, self._clock(), step_s or None)
         rows = backtest.spaced_origins(demand, horizon_s, origins or BACKTEST_ORIGINS, from_fraction or BACKTEST_FROM)
+        calendar = await asyncio.to_thread(self.shelf.calendar, demand, horizon_s)
         results: list[backtest.OriginResult] = []
         for block in backtest.blocks(rows):
-            results += await self._workers.run("slow", backtest.run_block, demand, block, horizon_s, time.perf_counter)
+            asked = (demand, block, horizon_s, time.perf_counter, False, calendar)
+            results += await self._workers.run("slow", backtest.run_block, *asked)
             if len(results) < len(rows):
                 yield len(results), len(rows), None
         yield len(rows), len(rows), backtest.summarise(demand, results)

@@ -89,7 +89,7 @@ class Refits:
         series.stale = False
         now_s = self._clock()
         fitted = await self._workers.run("slow" if slow else "fast", fits.run, self._asked(series, known, now_s, slow))
-        await asyncio.to_thread(self._keep, series, fitted, now_s)
+        await asyncio.to_thread(self._keep, series, fitted)
         series.fitted_at(now_s, self._settings.refit_s)
         self._metrics.fitted(series, "slow" if slow else "fast", fitted.seconds)
 
@@ -132,13 +132,14 @@ class Refits:
             lenders=_lenders(series, known, settings.borrow_from.get(series.model)),
         )
 
-    def _keep(self, series: Series, fitted: Fitted, now_s: float) -> None:
+    def _keep(self, series: Series, fitted: Fitted) -> None:
+        kept_s = self._clock()  # not when it began: others would take a slow fit for one that they have seen
         try:
-            self._saved.save(SavedFit(series.model, now_s, fitted.state))
+            self._saved.save(SavedFit(series.model, kept_s, fitted.state))
         except NotReady as error:  # it is served all the same, and kept with the next fit
             _log.warning("a fit could not be kept", model=series.model, why=str(error))
         events = self._events.of(series.model)  # one may have been planned, or given up, while the fit ran
-        series.serve(state.load(fitted.state).with_events(events), now_s)
+        series.serve(state.load(fitted.state).with_events(events), kept_s)
         series.fit_seconds = fitted.seconds
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

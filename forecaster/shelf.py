@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import structlog
 
-from forecaster import state
+from forecaster import calendars, state
+from forecaster.calendar import Calendar
 from forecaster.database import Database
 from forecaster.demand import DemandReader
 from forecaster.events import ANY, Events, KeptEvent
@@ -25,6 +26,9 @@ from tidegate.shared.values import DemandSeries
 
 GRACE_S = 60.0
 """Time after a start in which a kept fit is loaded before the series counts as unfitted."""
+
+OVERLAP_S = 5.0
+"""Fits are looked for from so long before the last that was seen: two that end together are not kept in their order."""
 
 T = TypeVar("T")
 
@@ -59,6 +63,12 @@ class Shelf:
             self._history.span(name)  # says which there are
             found = self.get(name)
         return found
+
+    def calendar(self, demand: DemandSeries, ahead_s: float) -> Calendar:
+        """What the calendar says of this demand and the time after it: local time, holidays, the model's events."""
+        settings, events = self._settings, self._kept_events.of(demand.model)
+        until_s = demand.end_s + ahead_s
+        return calendars.build(settings.time_zone, settings.holidays_country, events, demand.start_s, until_s)
 
     def answer(self, series: Series, now_s: float, ask: Callable[[FittedModel], T]) -> T:
         """What the model says as of now. Raises NoData when nothing was observed for too long.
@@ -103,8 +113,8 @@ class Shelf:
         """Take up the series, fits and events that the leader has kept since the last look."""
         for name in self._history.models():
             self.get(name).changed = True
-        for name, saved_at_s in self._saved.saved_since(self._seen_s):
-            self._seen_s = saved_at_s
+        for name, saved_at_s in self._saved.saved_since(self._seen_s - OVERLAP_S):
+            self._seen_s = max(self._seen_s, saved_at_s)
             series = self.get(name)
             if series.settled is not None and saved_at_s > series.saved_at_s:
                 self.load(series)

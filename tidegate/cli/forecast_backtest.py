@@ -28,7 +28,10 @@ def backtest(
     from_fraction: Annotated[float, typer.Option(help="The first origin, as a fraction of the file.")] = 0.7,
     origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="TIME", help="A row to forecast from, instead of evenly spaced ones; any number of them."),
+        typer.Option(
+            metavar="TIME",
+            help="A row to forecast from, its whole step known, instead of evenly spaced ones; any number.",
+        ),
     ] = None,
     step_s: Annotated[float | None, typer.Option(help="Resample by mean to this step first.")] = None,
     predictions: Annotated[

@@ -134,3 +134,44 @@ async def test_an_event_planned_while_a_fit_runs_is_in_what_that_fit_forecasts(
 
     monkeypatch.setattr("forecaster.fits.run", planned_meanwhile)
     assert (await rig.forecast()).values_rps.min() > 100.0
+
+
+async def test_one_that_only_reads_takes_up_a_fit_that_began_before_another_and_ended_after_it(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    other = Rig(tmp_path, "b", slow_cpu_share=0)
+    await rig.observe(TIDE)
+    await rig.engine.observe([Observation("letters", "r1", START_S, 1.0, TIDE)])
+    other.now_s = rig.now_s
+    await rig.upkeep.claim()
+    for model in ("digits", "letters"):
+        await rig.engine.forecast(Question(model, 30.0))
+        await other.upkeep.claim()
+        await other.engine.forecast(Question(model, 30.0))
+    fit = fits.run
+
+    def another_meanwhile(asked: fits.Fit) -> fits.Fitted:
+        rig.now_s += 1.0
+        SavedFits(rig.database).save(SavedFit("letters", rig.now_s, b"of no matter"))
+        rig.now_s += 1.0
+        return fit(asked)
+
+    monkeypatch.setattr("forecaster.fits.run", another_meanwhile)
+    await rig.engine.refits.fit(rig.series, rig.engine.shelf.series)
+    await other.upkeep.claim()
+    assert (other.engine.leading, other.series.saved_at_s) == (False, rig.now_s)
+    other.database.close()
+
+
+async def test_a_backtest_knows_the_events_that_were_planned(rig: Rig):
+    rates = TIDE.copy()
+    rates[560:580] += 500.0
+    await rig.observe(rates)
+
+    async def loss() -> float:
+        *_, (_, _, summary) = [one async for one in rig.engine.backtest("digits", 40.0, 1, 0.92, 0.0)]
+        return summary.weighted_quantile_loss[0.5]
+
+    unplanned = await loss()
+    await rig.engine.add_event(KeptEvent("digits", Event("sale", START_S + 560, START_S + 580, added_rps=500.0)))
+    assert await loss() < 0.3 * unplanned
