@@ -1,9 +1,11 @@
 """Autoscaling policies judged: every shared trace, start-up and policy in the simulated world, and their frontiers.
 
-`python -m benchmarks policies` takes hours (three seeds, sweeps); `--quick` is one seed over one day without sweeps,
-`--only` and `--startup-s` take parts. Each part is recorded on its own: a later run replaces what it measures again.
+`python -m benchmarks policies` takes hours (five days, three seeds, sweeps) and may be cut off at any time: what was
+measured is kept by content in ~/.cache/tidegate/policies, and the next call goes on from there. `--quick` is one seed
+over one day without sweeps; `--only`, `--startup-s`, `--days` and `--seeds` take parts. Each part is recorded and drawn
+on its own, and the targets are judged on all that is recorded.
 """
 
-from benchmarks.policies.measure import main
+from benchmarks.policies.matrix import main
 
 __all__ = ["main"]

@@ -87,6 +87,47 @@ def test_a_sweep_compares_frontiers(hour: Path, tmp_path: Path) -> None:
     assert "frontier" in simulate(*arguments).stdout
 
 
+def test_any_simulated_decision_is_explained_with_what_the_others_asked_for(hour: Path, tmp_path: Path) -> None:
+    """80 % of two is the HPA's target; the step to 20/s at 4800 s is seen at 4815 s, and three are asked for."""
+    plans, out = tmp_path / "plans.jsonl", tmp_path / "out.csv"
+    arguments = ("--policy", "predictive,hpa,constant=7", "--plans", str(plans), "--decisions", str(out))
+    simulate(str(hour), "--evaluate-from", "4500", *arguments, "--json")
+    decided = {(float(row[0]), row[1]): row[2] for row in list(csv.reader(out.read_text().splitlines()))[1:]}
+    assert len(plans.read_text().splitlines()) == 1500 // 15
+    for at in (4500.0, 4815.0, 5985.0):
+        asked = [*TIDEGATE, "scale", "explain", "predictive", "--plans", str(plans), "--at", f"{at + 14:g}"]
+        told = json.loads(subprocess.run([*asked, "--json"], capture_output=True, text=True, check=True).stdout)
+        assert (told["at_s"], str(told["desired"])) == (at, decided[at, "predictive"])
+        assert {term["name"] for term in told["terms"]} >= {"forecast", "reactive", "hpa"}
+        assert {one["policy"]: str(one["desired"]) for one in told["rivals"]} == {
+            "hpa": decided[at, "hpa"],
+            "constant=7": "7",
+        }
+    shown = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert "predictive: " in shown
+    assert "instead" in shown
+    assert "7 ready, 0 starting, 0 requests waiting" in shown
+    hpa = next(one for one in told["rivals"] if one["policy"] == "hpa")
+    assert (hpa["desired"], hpa["ready"], hpa["starting"]) == (3, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "said"),
+    [
+        ('{"plan":{"pool":"p","at_s":60},"rivals":[]}', ("hpa",), "no plans of 'hpa'; it has: p"),
+        ('{"plan":{"pool":"p","at_s":60},"rivals":[]}', ("p", "--at", "5"), "its first is of 60"),
+        ('{"plan":{"pool":"p"}}', ("p",), "line 1 is no plan"),
+    ],
+)
+def test_plans_that_are_not_there_are_told(tmp_path: Path, line: str, arguments: tuple[str, ...], said: str) -> None:
+    plans = tmp_path / "plans.jsonl"
+    plans.write_text(line + "\n")
+    asked = [*TIDEGATE, "scale", "explain", *arguments, "--plans", str(plans)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
 def test_both_policies_twice_the_same_and_blind_to_the_future(hour: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.csv"
     cut.write_text("".join(hour.read_text().splitlines(keepends=True)[: 1 + 5100]))

@@ -1,6 +1,7 @@
 """`tidegate scale …`: what the scaler decided, and why; what people decide over its head."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,7 +11,8 @@ from protos.scaling_pb2_grpc import ScalerStub
 from tidegate.cli import output, scale_overrides
 from tidegate.cli.output import Json
 from tidegate.cli.scale_calls import DEFAULT_SCALER, TIMEOUT_S, Scaler, ask, print_message
-from tidegate.cli.scale_view import explanation, plans_table, status_table
+from tidegate.cli.scale_view import explanation, plans_table, rivals_table, status_table
+from tidegate.cli.simulate_plans import plan_at
 
 app = typer.Typer(
     help="What the scaler decided, and why; decide over its head for a while.",
@@ -59,17 +61,36 @@ def plan(
         Console().print(plans_table(answer.plans))
 
 
-@app.command(epilog="Example: tidegate scale explain digits --at 2026-03-01T12:00:00Z")
+@app.command(
+    epilog=output.examples(
+        "tidegate scale explain digits --at 2026-03-01T12:00:00Z",
+        "tidegate scale explain predictive --plans plans.jsonl --at 2026-03-01T12:00:00Z",
+    )
+)
 def explain(
-    pool: Annotated[str, typer.Argument(help="The pool.")],
+    pool: Annotated[str, typer.Argument(help="The pool; with --plans, the policy as it was named.")],
     at: Annotated[str, typer.Option(metavar="TIME", help="Epoch seconds, or ISO 8601 with a zone; default: now.")] = "",
     scaler: Scaler = DEFAULT_SCALER,
+    plans: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Explain a simulated decision: what `tidegate simulate --plans` wrote."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """The decision that held at a time: its inputs, every term, every adjustment, what the HPA would have asked."""
-    request = pb.ExplainRequest(pool=pool, at_s=output.time_s("--at", at) if at else 0.0)
-    answer = ask(scaler, lambda stub: stub.Explain(request, timeout=TIMEOUT_S))
-    if as_json:
-        print_message(answer)
+    """The decision that held at a time: its inputs, every term, every adjustment, what the HPA would have asked.
+
+    A simulated one comes with what the other policies of its replay asked for at that moment.
+    """
+    at_s = output.time_s("--at", at) if at else None
+    beside: dict[str, Any] = {}
+    if plans is None:
+        request = pb.ExplainRequest(pool=pool, at_s=at_s or 0.0)
+        answer = ask(scaler, lambda stub: stub.Explain(request, timeout=TIMEOUT_S))
     else:
-        Console().print(explanation(answer))
+        answer, beside["rivals"] = plan_at("--plans", plans, pool, at_s)
+    if as_json:
+        print_message(answer, **beside)
+        return
+    Console().print(explanation(answer))
+    if beside.get("rivals"):
+        Console().print(rivals_table(beside["rivals"]))

@@ -30,8 +30,7 @@ def ask(address: str, question: Callable[[ScalerStub], Awaitable[Any]]) -> Any:
         raise output.silent(address, "scaler", "--scaler") from None
 
 
-def print_message(message: Message) -> None:
-    """A message as the command's JSON object."""
-    output.print_json(
-        MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    )
+def print_message(message: Message, **beside: Any) -> None:
+    """A message as the command's JSON object, with what else is given beside its fields."""
+    fields = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    output.print_json({**fields, **beside})

@@ -1,6 +1,7 @@
 """Plans as tables and words for a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Group
 from rich.table import Table
@@ -93,6 +94,15 @@ def explanation(plan: pb.Plan) -> Group:
         changes.add_row(one.name, str(one.before), str(one.after), one.reason)
     below: list[object] = [changes] if plan.adjustments else [Text("No adjustment changed it.")]
     return Group(headline, *facts, terms, *below, _otherwise(plan))  # type: ignore[arg-type]
+
+
+def rivals_table(rivals: Iterable[Mapping[str, Any]]) -> Table:
+    """What the other policies of a simulation asked for at that tick, each in a world of its own."""
+    table = _table(("instead", "replicas", "there were"))
+    for one in rivals:
+        state = f"{one['ready']} ready, {one['starting']} starting, {one['waiting']:.0f} requests waiting"
+        table.add_row(one["policy"], str(one["desired"]), state)
+    return table
 
 
 def _otherwise(plan: pb.Plan) -> Text:

@@ -1,5 +1,6 @@
 """`tidegate simulate`: what an autoscaling policy would have done to users and to the bill on a recorded trace."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 import typer
 
 from tidegate.cli import output, simulate_view
+from tidegate.cli.simulate_plans import plans_file
 from tidegate.shared.errors import InvalidRequest, InvalidSeries
 from tidegate.shared.times import TimeForm
 
@@ -50,6 +52,10 @@ def simulate(
     decisions: Annotated[
         Path | None, typer.Option(metavar="OUT.csv", help="Write timestamp,policy,desired_replicas.")
     ] = None,
+    plans: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.jsonl", help="Write our plans with their reasons, for `tidegate scale explain`."),
+    ] = None,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Run each policy over its tuning range too, and compare the frontiers.")
     ] = False,
@@ -81,7 +87,8 @@ def simulate(
         span = f"{form.write(load.start_s)} to {form.write(load.end_s)}"
         raise InvalidSeries(f"--evaluate-from {evaluate_from} is not in the file, which holds {span}")
     terms = Terms(capacity_rps, startup_s, slo_wait_s, tick_s, min_replicas, max_replicas)
-    done = study(load, from_s, terms, chosen, risk=risk, sweep=sweep)
+    with nullcontext() if plans is None else plans_file("--plans", plans) as explain:
+        done = study(load, from_s, terms, chosen, risk=risk, sweep=sweep, explain=explain)
     report = {"evaluate_from": form.write(from_s), **done.report()}
     if decisions is not None:
         _write(done.runs, form, decisions)
@@ -106,8 +113,8 @@ def _draw(done: "Study", title: str, path: Path) -> None:
         raise InvalidRequest(f"--chart needs {error.name}: pip install 'tidegate[demo]'") from None
     try:
         if done.frontiers:
-            chart.draw_frontiers(done.frontiers, title, path)
+            chart.draw_frontiers({title: done.frontiers}, path)
         else:
-            chart.draw_runs(done.runs, done.terms, done.foreseen, title, path)
+            chart.draw_runs(done.sketches(), done.terms.capacity_rps, title, path)
     except OSError as error:
         raise InvalidRequest(f"--chart {path}: {error.strerror}") from None

@@ -6,15 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-COLUMNS = (
-    "policy",
-    "late",
-    "p50 wait",
-    "p99 wait",
-    "replica-hours",
-    "over clairvoyant",
-    "turns/h",
-    "ahead of spikes",
+COLUMNS = ("policy", "late", "p50", "p99", "hours", "cost", "turns/h", "ahead")
+LEGEND = (
+    "late: waited longer than the SLO; p50, p99: waits; hours: of replicas; cost: over the clairvoyant's; "
+    "turns/h: changes of direction; ahead: median time that a spike's replicas were ready before it"
 )
 
 
@@ -36,13 +31,15 @@ def show(report: dict[str, Any]) -> None:
     console.print(table)
     first = next(iter(report["policies"].values()))
     console.print(f"{first['requests']:.0f} requests, {len(first['spikes'])} spikes", highlight=False)
+    console.print(LEGEND, style="dim", highlight=False)
     if report.get("frontiers"):
         console.print(_frontiers(report["frontiers"]))
 
 
 def _frontiers(frontiers: dict[str, Any]) -> Table:
     shares = next(iter(frontiers.values()))["cost_at"]
-    table = _table(("frontier", *(f"cost at {float(share):.1%} late" for share in shares), "its number"))
+    table = _table(("frontier", *(f"at {float(share):.1%}" for share in shares), "its number"))
+    table.title = "Least cost at so many late"
     for name, one in frontiers.items():
         table.add_row(name, *(_times(cost) for cost in one["cost_at"].values()), one["number"])
     return table
@@ -69,4 +66,4 @@ def _times(value: float | None) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "for ever" if value is None else f"{value:.3g} s"
+    return "for ever" if value is None else f"{value:.0f} s" if value >= 100 else f"{value:.3g} s"

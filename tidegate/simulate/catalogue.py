@@ -121,10 +121,13 @@ class Choice:
     name: str
     number: float | None = None
 
+    def value(self, setting: Setting) -> float:
+        """The number, the default one where none was given."""
+        return POLICIES[self.name].default(setting) if self.number is None else self.number
+
     def make(self, setting: Setting) -> Policy:
         """The policy, fresh."""
-        entry = POLICIES[self.name]
-        return entry.make(setting, entry.default(setting) if self.number is None else self.number)
+        return POLICIES[self.name].make(setting, self.value(setting))
 
     def swept(self, setting: Setting) -> "list[Choice]":
         """The policy at each number of its range."""

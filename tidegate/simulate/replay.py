@@ -1,6 +1,6 @@
 """Runs policies through the world, tick by tick, and adds up what came of it. PURE and deterministic."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,28 @@ class Run:
         return float(self.paid.sum())
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One policy's decision at one tick, and the state of its world that it was made in."""
+
+    policy: str
+    desired: int
+    ready: int
+    starting: int
+    waiting: float
+
+
+Watch = Callable[[list[Moment]], None]
+"""Told each tick's decisions, one moment for each policy, before the next tick's are made."""
+
+
 def replay(
-    policies: Mapping[str, Policy], terms: Terms, counts: FloatArray, before: FloatArray, start_s: float
+    policies: Mapping[str, Policy],
+    terms: Terms,
+    counts: FloatArray,
+    before: FloatArray,
+    start_s: float,
+    watch: Watch | None = None,
 ) -> list[Run]:
     """Ticks from `start_s` on, `counts` arrivals per second ahead, `before` the seconds of the last tick before.
 
@@ -45,12 +65,17 @@ def replay(
     decisions: dict[str, list[tuple[float, int]]] = {name: [] for name in policies}
     for at in range(0, len(counts), terms.tick_s):
         arriving = counts[at : at + terms.tick_s]
+        moments = []
         for name, policy in policies.items():
             world = worlds[name]
-            desired = policy.decide(world.view() if at else first)
+            view = world.view() if at else first
+            desired = policy.decide(view)
             decisions[name].append((world.now_s, desired))
+            moments.append(Moment(name, desired, view.ready, view.starting, view.backlog))
             world.ask(desired)
             world.advance(arriving)
+        if watch is not None:
+            watch(moments)
     return [_run(name, start_s, decisions[name], world) for name, world in worlds.items()]
 
 

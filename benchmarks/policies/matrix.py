@@ -1,0 +1,87 @@
+"""Runs the matrix part by part: prints, records and draws each as soon as it is there."""
+
+import argparse
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.policies import report
+from benchmarks.policies.cases import CAPACITY_RPS, CASES, DAY_S
+from benchmarks.policies.measure import measure
+from benchmarks.policies.summary import part, verdicts
+from benchmarks.recording import FOLDER, record_section, recorded
+
+STARTUPS_S = (120.0, 300.0, 600.0)
+CHARTS = FOLDER / "policies"
+WIDTH = 80
+VERDICTS = "verdicts"
+
+
+def main(arguments: Sequence[str]) -> None:
+    given = _options(arguments)
+    console = Console(width=WIDTH)
+    CHARTS.mkdir(parents=True, exist_ok=True)
+    todo = [(name, startup_s) for name in given.only or CASES for startup_s in given.startup_s or STARTUPS_S]
+    began = time.monotonic()
+    for done, (name, startup_s) in enumerate(todo, 1):
+        found = _part(name, startup_s, given, f"[{done}/{len(todo)}]")
+        console.print(report.table(f"{name}, start-up {startup_s:g} s", found), "")
+        record_section("policies", f"{name} {startup_s:g}", found)
+        _conclude(name)
+        spent = time.monotonic() - began
+        _progress(f"{spent / 60:.0f} min, about {spent / done * (len(todo) - done) / 60:.0f} more")
+    console.print(report.verdict_lines(recorded("policies")[VERDICTS]["targets"]))
+
+
+def _part(name: str, startup_s: float, given: argparse.Namespace, at: str) -> dict[str, Any]:
+    case = CASES[name]
+    evaluated_s = min(case.evaluated_s, given.days * DAY_S)
+    runs = [
+        measure(
+            case,
+            startup_s,
+            seed,
+            evaluated_s,
+            sweep=given.sweep,
+            told=lambda what, seed=seed: _progress(f"{at} {name}, start-up {startup_s:g} s, seed {seed}: {what}"),
+        )
+        for seed in range(given.seeds)
+    ]
+    path = CHARTS / f"{name}-{startup_s:g}.png"
+    report.draw_runs(runs[0], CAPACITY_RPS, f"{name}, start-up {startup_s:g} s", path)
+    return {"commit": _commit(), "evaluated_s": evaluated_s, **part(runs)}
+
+
+def _conclude(name: str) -> None:
+    """The load's frontiers drawn, and the verdicts over all that is recorded by now."""
+    parts = {title: one for title, one in recorded("policies").items() if title != VERDICTS}
+    mine = [(float(title.split()[1]), title) for title in parts if title.split()[0] == name]
+    report.draw_frontiers({title: parts[title] for _, title in sorted(mine)}, CHARTS / f"{name}-frontiers.png")
+    record_section("policies", VERDICTS, {"targets": verdicts(parts)})
+
+
+def _commit() -> str:
+    """The commit that is measured; `+` when the tree holds changes beyond it."""
+    asked = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
+def _progress(text: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks policies", description=__doc__)
+    parser.add_argument("--only", action="append", choices=CASES, metavar="NAME", help=", ".join(CASES))
+    parser.add_argument("--startup-s", action="append", type=float, help="default: 120, 300 and 600")
+    parser.add_argument("--days", type=float, default=5.0, help="evaluated at each trace's end (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--no-sweep", dest="sweep", action="store_false", help="defaults only, no frontiers")
+    parser.add_argument("--quick", action="store_true", help="the same as --days 1 --seeds 1 --no-sweep")
+    given = parser.parse_args(arguments)
+    if given.quick:
+        given.days, given.seeds, given.sweep = 1.0, 1, False
+    return given
