@@ -37,6 +37,6 @@ class SavedFits:
         return self._database.connection().execute(query, (since_s,)).fetchall()
 
     def forget(self, model: str) -> None:
-        """Drop a model's fit, one that can't be read any more."""
+        """Drop a model's fit, if there is one. Raises NotReady."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM fit WHERE model = ?", (model,))

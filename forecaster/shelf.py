@@ -80,7 +80,9 @@ class Shelf:
     def update(self, names: Sequence[str], now_s: float) -> None:
         """Have these series take in for good what is old enough, whether anyone asks or not."""
         for name in names:
-            series = self.series[name]
+            series = self.series.get(name)
+            if series is None:
+                continue  # forgotten meanwhile
             if series.settled is None:
                 self.load(series)
             if not series.settles(now_s):
@@ -120,6 +122,14 @@ class Shelf:
                 self.load(series)
         self.take_events()
 
+    def forget_gone(self) -> set[str]:
+        """Drop the fits of series of which the history keeps nothing any more; returns their names. Raises NotReady."""
+        mine = set(self.series)  # looked at before the history: what comes in between is in neither
+        gone = mine - set(self._history.models())
+        for name in gone:
+            self._saved.forget(name)
+        return gone
+
     def take_events(self) -> None:
         """Put the events as they are kept now into the forecasts of the models whose events have changed."""
         before, self._events = self._events, tuple(self._kept_events.kept())
@@ -132,7 +142,9 @@ class Shelf:
 
     def info(self, name: str, now_s: float) -> SeriesInfo | None:
         """The line of a series in the list; None when nothing is known of it."""
-        series = self.series[name]
+        series = self.series.get(name)
+        if series is None:
+            return None
         try:
             span = self._history.span(name)
             demand = self.reader.learned(name, now_s, series.settled.step_s if series.settled else None)

@@ -90,6 +90,8 @@ class Upkeep:
     async def _prune(self) -> None:
         if self._engine.leading:
             await asyncio.to_thread(self._history.prune, self._clock(), self._settings.keep_s)
+            for name in await asyncio.to_thread(self._engine.shelf.forget_gone):
+                self._engine.shelf.series.pop(name)  # here, where the loop goes over them, not in a thread
 
 
 async def _every(

@@ -175,3 +175,17 @@ async def test_a_backtest_knows_the_events_that_were_planned(rig: Rig):
     unplanned = await loss()
     await rig.engine.add_event(KeptEvent("digits", Event("sale", START_S + 560, START_S + 580, added_rps=500.0)))
     assert await loss() < 0.3 * unplanned
+
+
+async def test_a_series_of_which_nothing_is_kept_any_more_is_forgotten_with_its_fit(rig: Rig):
+    await rig.observe(TIDE)
+    await rig.forecast()
+    rig.now_s += 300 * 86_400.0
+    await rig.upkeep._prune()
+    assert list(rig.engine.shelf.series) == ["digits"]
+    rig.now_s += 200 * 86_400.0
+    await rig.upkeep._prune()
+    assert rig.engine.shelf.series == {}
+    assert SavedFits(rig.database).load("digits") is None
+    with pytest.raises(SeriesNotFound):
+        await rig.forecast()
