@@ -78,9 +78,8 @@ class Engine:
         """
         self._check_leading()
         told = [one for one in observations if np.isfinite(one.rate_rps).any()]  # what says nothing makes no series
-        await asyncio.to_thread(self._history.append, told)
+        await asyncio.to_thread(self._keep, told)
         for one in told:
-            self.shelf.get(one.model).told(one.start_s)
             self._metrics.observed.labels(one.model, one.source).inc(len(one.rate_rps))
         return sum(len(one.rate_rps) for one in observations)
 
@@ -189,6 +188,13 @@ class Engine:
     async def events(self, model: str) -> list[KeptEvent]:
         """The events that bear on a model; all events for an empty name."""
         return await asyncio.to_thread(self._events.kept, model or None)
+
+    def _keep(self, told: Sequence[Observation]) -> None:
+        """Keep observations, and age the fits of what they change; figures of the past told again change nothing."""
+        news = [one for one in told if not (self.shelf.has_learned(one) and self._history.holds(one))]
+        self._history.append(told)
+        for one in news:
+            self.shelf.get(one.model).told(one.start_s)
 
     async def _fitted(self, name: str) -> Series:
         series = self.shelf.series.get(name)

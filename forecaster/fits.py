@@ -3,9 +3,11 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from forecaster import calendars, model, state
 from forecaster.database import Database
@@ -13,7 +15,9 @@ from forecaster.demand import DemandReader
 from forecaster.events import Events
 from forecaster.history import History
 from forecaster.launch import Shape
+from forecaster.series import SETTLED_S
 from tidegate.shared.errors import NoData, NotFound
+from tidegate.shared.values import DemandSeries
 
 CALENDAR_AHEAD_S = 400 * 86_400.0
 """How far ahead of a fit its calendar reaches: further than any fit serves."""
@@ -53,7 +57,7 @@ def run(fit: Fit) -> Fitted:
     began = time.perf_counter()
     database = _opened(fit.path)
     reader = DemandReader(History(database), fit.step_s, fit.stale_s)
-    demand = reader.learned(fit.model, fit.now_s)
+    demand = _settled(reader.learned(fit.model, fit.now_s), fit.now_s)
     fitted = model.fit(
         demand,
         calendar=calendars.build(
@@ -68,6 +72,14 @@ def run(fit: Fit) -> Fitted:
         shapes=tuple(_shapes(reader, fit, demand.step_s)),
     )
     return Fitted(state.dump(fitted), time.perf_counter() - began)
+
+
+def _settled(demand: DemandSeries, now_s: float) -> DemandSeries:
+    """Without the last steps, unless they are most of it: a correction of them would age the fit at once."""
+    young = int(np.ceil((demand.end_s - (now_s - SETTLED_S)) / demand.step_s - 1e-9))
+    settled = demand.rate_rps[: max(0, len(demand.rate_rps) - max(young, 0))]
+    enough = 2 * np.isfinite(settled).sum() >= max(np.isfinite(demand.rate_rps).sum(), 1)
+    return replace(demand, rate_rps=settled) if enough else demand
 
 
 def _shapes(reader: DemandReader, fit: Fit, step_s: float) -> Iterator[Shape]:

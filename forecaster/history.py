@@ -72,6 +72,16 @@ class History:
                         (*ends, source),
                     )
 
+    def holds(self, one: Observation) -> bool:
+        """Whether all that is observed here is kept already, figure by figure; a missing value says nothing."""
+        told = blocks.unpacked(blocks.packed(one.rate_rps))
+        known, first = np.isfinite(told), round(one.start_s / one.step_s)
+        for source in self._sources(one.model):
+            if (source.name, source.step_s) == (one.source, one.step_s):
+                kept = self._assembled(source, one.step_s, first, first + len(told) - 1)
+                return bool(np.array_equal(kept[known], told[known]))
+        return False
+
     def models(self) -> list[str]:
         """Every model that anything was observed of."""
         rows = self._database.connection().execute(

@@ -29,6 +29,9 @@ HALF = 0.5
 SILENCE_S = 15.0
 """A source silent for longer has left; until then it may only be late, and the sum is not known."""
 
+SETTLED_S = 4 * SILENCE_S
+"""What is older than this is taken in for good; what is younger may still be corrected, and is read again."""
+
 IMPORTED = "import"
 """The source of history that was brought in: it counts only where no router was counting."""
 

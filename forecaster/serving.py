@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from forecaster.model import FittedModel, refit_after_s
-from forecaster.series import SILENCE_S
+from forecaster.series import SETTLED_S
 from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Skill
-
-SETTLED_S = 4 * SILENCE_S
-"""What is older than this is taken in for good; what is younger may still be corrected, and is read again."""
 
 FIRST_FIT_AGAIN_S = 5.0
 """A series without any fit is tried again after this."""
-
 
 SETTLE_EVERY_S = 30.0
 """Fine steps are taken in for good several at a time, which costs no more than one; an answer knows them anyhow."""
@@ -29,14 +25,15 @@ MOST_ANSWERS = 16
 class Series:
     """One model's fit and its age.
 
-    `settled` has taken in what can't change any more; `fresh` is the same filtered forward to the last whole step.
-    `horizon_s` is the furthest that anyone has asked for, `failure` why the last fit failed, `due_s` when the next is.
+    `settled` has taken in what can't change any more; `fresh` is the same filtered forward to the last whole step, by
+    what was known after so many `tellings`. `horizon_s` is the furthest that anyone has asked for, `failure` why the
+    last fit failed, `due_s` when the next is.
     """
 
     model: str
     settled: FittedModel | None = None
     fresh: FittedModel | None = None
-    changed: bool = True
+    tellings: int = 0
     saved_at_s: float = 0.0
     fit_seconds: float = 0.0
     failure: str = ""
@@ -45,13 +42,16 @@ class Series:
     horizon_s: float = 0.0
     fitting: asyncio.Lock = field(default_factory=asyncio.Lock)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _read: int = -1
+    _since: FittedModel | None = None
+    _young: FloatArray = field(default_factory=lambda: np.zeros(0))
     _answers: dict[Hashable, Forecast] = field(default_factory=dict)
     _answered_by: FittedModel | None = None
 
     def serve(self, fitted: FittedModel, saved_at_s: float) -> None:
         """Take a new fit, kept in the file at that time."""
         with self.lock:
-            self.settled, self.fresh, self.changed, self.failure = fitted, None, True, ""
+            self.settled, self.fresh, self.failure = fitted, None, ""
             self.saved_at_s = saved_at_s
 
     def fail(self, why: str) -> None:
@@ -60,9 +60,10 @@ class Series:
 
     def current(self, now_s: float) -> FittedModel | None:
         """The model filtered forward to the last whole step before `now_s`; None when something must be read first."""
-        if self.changed or self.fresh is None or now_s >= self.fresh.end_s + self.fresh.step_s:
+        fresh = self.fresh
+        if fresh is None or self._read != self.tellings or now_s >= fresh.end_s + fresh.step_s:
             return None
-        return self.fresh
+        return fresh
 
     def answers(self, model: FittedModel) -> dict[Hashable, Forecast]:
         """What this very state of the model has answered already, by question: scalers ask the same again and again."""
@@ -88,20 +89,29 @@ class Series:
             self.settled = settled.update(rates[:old])
         return rates[old:]
 
-    def advance(self, recent: DemandSeries, now_s: float) -> FittedModel:
-        """The model filtered forward over all that came since the settled end. Hold `lock`."""
+    def advance(self, recent: DemandSeries, now_s: float, tellings: int) -> FittedModel:
+        """The model filtered forward over all that came since the settled end, as told till then. Hold `lock`.
+
+        Where nothing is new it is the very model of before, whose answers still hold.
+        """
         young = self.settle(recent, now_s)
         settled = self.settled
         assert settled is not None
-        self.changed = False
-        self.fresh = settled.update(young) if len(young) else settled
+        same = self._since is settled and np.array_equal(young, self._young, equal_nan=True)
+        if self.fresh is None or not same:
+            self.fresh = settled.update(young) if len(young) else settled
+        self._read, self._since, self._young = tellings, settled, young
         return self.fresh
 
+    def learned(self, start_s: float) -> bool:
+        """Whether what is observed from `start_s` on would change the past that was taken in for good."""
+        return self.settled is not None and start_s < self.settled.end_s - 1e-6
+
     def told(self, start_s: float) -> None:
-        """Something was observed from `start_s` on: before the settled end it is the past itself that has changed."""
+        """Something new was observed from `start_s` on: before the settled end a fit learns it."""
         if self.fresh is not None and start_s < self.fresh.end_s - 1e-6:
-            self.changed = True  # of a step that is over; what is in the open one is read when that is
-        if self.settled is not None and start_s < self.settled.end_s - 1e-6:
+            self.tellings += 1  # of a step that is over; what is in the open one is read when that is
+        if self.learned(start_s):
             self.stale = True
 
     def asked_for(self, furthest_s: float) -> None:

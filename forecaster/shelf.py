@@ -18,6 +18,7 @@ from forecaster.events import ANY, Events, KeptEvent
 from forecaster.history import History
 from forecaster.metrics import Metrics
 from forecaster.model import FittedModel
+from forecaster.observations import Observation
 from forecaster.saved_fits import SavedFits
 from forecaster.serving import Series, SeriesInfo, info
 from forecaster.settings import ForecasterSettings
@@ -55,6 +56,11 @@ class Shelf:
     def get(self, name: str) -> Series:
         """The series of a model, made when there is none yet."""
         return self.series.setdefault(name, Series(name))
+
+    def has_learned(self, one: Observation) -> bool:
+        """Whether what is observed here would change a past that was taken in for good."""
+        found = self.series.get(one.model)
+        return found is not None and found.learned(one.start_s)
 
     def known(self, name: str) -> Series:
         """The series of a model that demand was observed of; another's name makes none. Raises SeriesNotFound."""
@@ -114,7 +120,7 @@ class Shelf:
     def take_saved(self) -> None:
         """Take up the series, fits and events that the leader has kept since the last look."""
         for name in self._history.models():
-            self.get(name).changed = True
+            self.get(name).tellings += 1
         for name, saved_at_s in self._saved.saved_since(self._seen_s - OVERLAP_S):
             self._seen_s = max(self._seen_s, saved_at_s)
             series = self.get(name)
@@ -171,7 +177,8 @@ class Shelf:
 
     def _fresh(self, series: Series, now_s: float) -> FittedModel:
         with series.lock:
-            return series.current(now_s) or series.advance(self._recent(series, now_s), now_s)
+            tellings = series.tellings  # those that come while it is read are read the next time
+            return series.current(now_s) or series.advance(self._recent(series, now_s), now_s, tellings)
 
     def _recent(self, series: Series, now_s: float) -> DemandSeries:
         """What came since the model's settled end."""

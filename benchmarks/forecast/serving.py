@@ -5,6 +5,7 @@ from when the call was meant to be sent, so that a stall is seen by every call i
 """
 
 import asyncio
+import itertools
 import multiprocessing
 import signal
 import time
@@ -117,8 +118,8 @@ async def _open_loop(address: str) -> list[float]:
             return time.perf_counter() - meant_s
 
         async def observe() -> None:
-            """What a router tells: every series gets a value, so that every answer has something new to take in."""
-            while True:
+            """The last minute, corrected every second, so that every answer has something new to take in."""
+            for second in itertools.count():
                 now_s = time.time() // 60.0 * 60.0 - 60.0
                 told = (
                     pb.ObserveRequest(
@@ -126,7 +127,7 @@ async def _open_loop(address: str) -> list[float]:
                         source="router",
                         start_s=now_s,
                         step_s=60.0,
-                        rate_rps=rates(number, now_s, 1),
+                        rate_rps=rates(number, now_s, 1) + second % 60 / 60.0,
                     )
                     for number in range(SERIES)
                 )

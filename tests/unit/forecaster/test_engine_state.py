@@ -115,6 +115,55 @@ async def test_what_comes_a_little_late_is_known_without_a_fit(rig: Rig):
     np.testing.assert_allclose(rig.series.fresh.scale.back(rig.series.fresh.values[-20:]), 7.0)
 
 
+async def test_figures_told_again_age_no_fit_and_others_do(rig: Rig):
+    await rig.observe(TIDE)
+    await rig.forecast(30.0)
+    await rig.observe(TIDE[:400], start_s=START_S)
+    assert not rig.series.stale
+    corrected = TIDE[:400].copy()
+    corrected[7] += 1.0
+    await rig.observe(corrected, start_s=START_S)
+    assert rig.series.stale
+
+
+async def test_a_late_second_of_the_last_minute_ages_no_fit_though_it_came_after_it(rig: Rig):
+    await rig.observe(TIDE[:-1])
+    rig.now_s += 1
+    await rig.forecast()
+    await rig.observe(TIDE[-1:], start_s=rig.now_s - 1)
+    await rig.refit()
+    assert rig.fast.fits == 1
+    await rig.forecast()
+    np.testing.assert_allclose(rig.series.fresh.scale.back(rig.series.fresh.values[-1:]), TIDE[-1:])
+
+
+async def test_an_answer_holds_while_figures_are_told_again(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    await rig.observe(TIDE)
+    first = await rig.forecast()
+    monkeypatch.setattr("forecaster.model.FittedModel.forecast", lambda *_, **__: 1 / 0)
+    await rig.observe(TIDE[-20:], start_s=rig.now_s - 20)
+    np.testing.assert_array_equal((await rig.forecast()).values_rps, first.values_rps)
+    await rig.observe(TIDE[-1:] + 1.0, start_s=rig.now_s - 1)
+    with pytest.raises(ZeroDivisionError):
+        await rig.forecast()
+
+
+async def test_what_is_told_while_it_is_read_is_in_the_next_answer(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    await rig.observe(TIDE)
+    await rig.forecast()
+    series, read = rig.series, rig.engine.shelf.reader.history.read
+
+    def told_meanwhile(*arguments: object) -> object:
+        found = read(*arguments)
+        series.told(rig.now_s - 5)
+        return found
+
+    monkeypatch.setattr("forecaster.history.History.read", lambda _, *arguments: told_meanwhile(*arguments))
+    series.told(rig.now_s - 5)
+    await rig.forecast()
+    assert series.current(rig.now_s) is None
+
+
 async def test_a_further_horizon_is_measured_with_the_next_fit(rig: Rig):
     await rig.observe(TIDE)
     await rig.forecast(30.0)
