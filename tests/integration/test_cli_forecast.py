@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from tests.support.processes import TIDEGATE, free_address, started, wait_until_serving
 from tests.support.tides import counted, tide_rates
 from tests.support.traces import trace
+from tidegate.shared.times import parse_time
 
 RATES = counted(tide_rates(700, 60, 40)).rate_rps
 
@@ -188,6 +190,38 @@ def test_watching_draws_one_after_the_other_until_it_is_interrupted(forecaster: 
         watching.send_signal(signal.SIGINT)
         watching.stdout.read()
     assert watching.returncode == 0
+
+
+def test_watching_goes_on_when_the_forecaster_is_started_again(tmp_path: Path):
+    address = free_address()
+    flags = ["forecaster", "--listen", address, "--history", str(tmp_path / "history.sqlite")]
+    asked = [*TIDEGATE, "forecast", "show", "digits", "--horizon-s", "30", "--watch", "--forecaster", address]
+    env = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    with started(flags, tmp_path / "log") as process:
+        wait_until_serving(address, process, tmp_path / "log")
+        file = written(tmp_path / "tide.csv", RATES, int(time.time()) - len(RATES))
+        tidegate("forecast", "import", file, "--model", "digits", "--forecaster", address)
+        watching = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env=env)
+        assert watching.stdout is not None
+        drawn_at(watching.stdout)
+        process.kill()
+        process.wait()
+    again_s = time.time()
+    with started(flags, tmp_path / "log"):
+        while drawn_at(watching.stdout) < again_s:
+            pass  # what was drawn before still lay in the pipe
+        watching.send_signal(signal.SIGINT)
+        watching.stdout.read()
+        assert watching.wait() == 0
+        watching.stdout.close()
+
+
+def drawn_at(lines: TextIO) -> float:
+    """The first time in the table of the next drawing."""
+    while line := lines.readline():
+        if line.startswith("│ 0 s"):
+            return parse_time(line.split("│")[2].strip())[0]
+    raise AssertionError("the command has ended")
 
 
 def test_an_event_is_planned_listed_explained_and_removed(forecaster: str):

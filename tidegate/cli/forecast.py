@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
+import grpc
 import typer
 
 from protos import forecast_pb2 as pb
@@ -26,6 +27,9 @@ app.command("backtest", epilog=forecast_backtest.EXAMPLES)(forecast_backtest.bac
 app.command("import", epilog=forecast_data.IMPORT_EXAMPLES)(forecast_data.import_)
 app.command("export", epilog=forecast_data.EXPORT_EXAMPLES)(forecast_data.export)
 app.add_typer(forecast_events.app, name="event")
+
+AGAIN_S = 1.0
+"""Pause before a forecaster that is gone is asked again."""
 
 PAST_PER_HORIZON = 1.5
 """How much of the past is drawn, in horizons, unless it is said."""
@@ -140,14 +144,27 @@ async def _drawn(address: str, wanted: pb.ForecastRequest, past_s: float) -> tup
 async def _watch(address: str, wanted: pb.ForecastRequest, past_s: float) -> None:
     from tidegate.cli import forecast_view as view
 
-    async def forecasts() -> AsyncIterator[tuple[Forecast, DemandSeries]]:
-        async with service(address) as stub:
-            async for answer in stub.WatchForecast(pb.WatchForecastRequest(forecast=wanted)):
-                forecast = wire_forecast.from_proto(answer)
-                yield forecast, await history(stub, wanted.model, past_s, forecast.step_s)
-
     with suppress(asyncio.CancelledError):
-        await view.watch_forecast(forecasts())
+        await view.watch_forecast(_forecasts(address, wanted, past_s))
+
+
+async def _forecasts(
+    address: str, wanted: pb.ForecastRequest, past_s: float
+) -> AsyncIterator[tuple[Forecast, DemandSeries]]:
+    """One after the other, for ever; a forecaster that answered once is waited for while it is started again."""
+    answered = False
+    while True:
+        try:
+            async with service(address) as stub:
+                async for answer in stub.WatchForecast(pb.WatchForecastRequest(forecast=wanted)):
+                    forecast = wire_forecast.from_proto(answer)
+                    past = await history(stub, wanted.model, past_s, forecast.step_s)
+                    answered = True
+                    yield forecast, past
+        except grpc.aio.AioRpcError as error:
+            if not answered or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+        await asyncio.sleep(AGAIN_S)
 
 
 async def _explain(address: str, wanted: pb.ExplainRequest) -> pb.ExplainResponse:
