@@ -33,6 +33,10 @@ NEIGHBOURS = 0.15
 MAX_NEIGHBOURS = 4
 """… at most this many on either side."""
 
+BELIEF = 0.3
+"""Share of the errors' median that is carried into forecasts: with overlapping errors of days unlike tomorrow, most
+of it is chance (over 77 cases, of seven traces and made ones, all of it costs 2 % of the median's loss)."""
+
 KNOTS = 16
 """Horizons (log-spaced) whose quantiles are counted; those in between are interpolated."""
 
@@ -40,6 +44,8 @@ KNOTS = 16
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
     """`paths` (origins, horizon) of errors over their expected size, the most recent origin first, no NaN.
+
+    Their median is most of the way taken out (BELIEF).
 
     `table` has the quantiles of LEVELS at the `knots`, shape (LEVELS, knots); `stride` is the steps between origins.
     """
@@ -93,6 +99,9 @@ def spread_of(errors: FloatArray, ages: FloatArray, volatility: Volatility) -> S
     knots = np.unique(np.round(np.geomspace(1, horizon, KNOTS))).astype(np.int64)
     stride = float(ages.max(initial=1.0)) / max(len(ages) - 1, 1)
     table = np.stack([_at_knot(paths, weights, int(knot), stride) for knot in knots], axis=1)
+    chance = (1.0 - BELIEF) * table[LEVELS.index(0.5)]
+    table -= chance
+    paths = paths - np.interp(np.arange(1, horizon + 1), knots, chance)
     return Spread(paths, weights, volatility, knots, np.maximum.accumulate(table, axis=0), stride)
 
 

@@ -4,7 +4,7 @@ import pytest
 from forecaster import volatility
 from forecaster.combine import weigh
 from forecaster.quantiles import upper_quantile
-from forecaster.spread import FEW, Spread, spread_of
+from forecaster.spread import BELIEF, FEW, Spread, spread_of
 
 RNG = np.random.default_rng(0)
 
@@ -66,8 +66,15 @@ def test_few_origins_are_filled_up_with_a_wide_guess():
 
 
 def test_paths_past_what_was_measured_hold_the_last_error():
-    paths = spread(np.tile(np.arange(3.0), (30, 1)))
-    np.testing.assert_array_equal(paths.reach(np.ones(5))[0], [0, 1, 2, 2, 2])
+    paths = spread(np.outer(np.linspace(-1.0, 1.0, 30), np.arange(3.0))).reach(np.ones(5))
+    assert (paths[-1, 1:3] > [0.5, 1.0]).all()
+    np.testing.assert_array_equal(paths[:, 3:], paths[:, [2, 2]])
+
+
+def test_what_past_forecasts_missed_on_one_side_is_believed_in_part():
+    offsets = spread(RNG.normal(2.0, 1.0, (500, 3))).offsets((0.5, 0.95), np.ones(3))
+    np.testing.assert_allclose(offsets[0], 2.0 * BELIEF, atol=0.1)
+    np.testing.assert_allclose(offsets[1] - offsets[0], 1.645, atol=0.3)
 
 
 def test_a_new_value_falls_below_its_upper_quantile_as_often_as_said():
