@@ -10,6 +10,12 @@ SMOOTHING = 0.1
 """Weight of the newest tick in the running mean: about the last ten ticks count."""
 ENOUGH_READINGS = 5
 """With fewer, the spread of a measured capacity says nothing, and the prior decides."""
+CHANGED = 0.25
+"""A report this far off, and further than is usual, is another model version, or other devices: it begins anew."""
+LIVE = ""
+"""Stands in a model's place for what the pool as a whole did under load, to what its replicas report."""
+STRAINED = 0.95
+"""Busy share from which, with a wait that the SLO only just allows, what is answered is all that can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,36 @@ def update(
     seen = list(reports)
     for model in models:
         values = [report[model] for report in seen if report.get(model, 0.0) > 0.0 and math.isfinite(report[model])]
-        if values:
-            mean = sum(values) / len(values)
-            after[model] = after[model].updated(mean) if model in after else ModelCapacity(mean, 0.0, 1)
+        if not values:
+            continue
+        mean = sum(values) / len(values)
+        if model not in after:
+            after[model] = ModelCapacity(mean, 0.0, 1)
+        elif _is_another(after[model], mean):  # a new version's prior is what it measured at its warm-up
+            after[model] = ModelCapacity(mean, (CHANGED * mean) ** 2, ENOUGH_READINGS)
+            after[LIVE] = ModelCapacity(1.0, 0.0, 0)
+        else:
+            after[model] = after[model].updated(mean)
     return after
+
+
+def _is_another(known: ModelCapacity, rows_per_s: float) -> bool:
+    """True for a report that is further off than what was known ever scattered."""
+    usual = max(CHANGED * known.mean, 3.0 * math.sqrt(known.variance))
+    return known.readings >= ENOUGH_READINGS and abs(rows_per_s - known.mean) > usual
+
+
+def under_load(
+    known: Mapping[str, ModelCapacity], served_rows_per_s: float, ready: int, work: Mapping[str, float], prior: float
+) -> dict[str, ModelCapacity]:
+    """With one tick in which all `ready` replicas had more to do than they could: what they did is what they can.
+
+    Replicas measure batches, one instance at a time; what slows them down together (shared cores or memory, the wire)
+    shows only here. Kept as a ratio to what they report, so that it holds for any mix of models.
+    """
+    reported = pool_capacity({model: one for model, one in known.items() if model != LIVE}, work, prior).rows_per_s
+    ratio = min(2.0, max(0.25, served_rows_per_s / ready / reported))
+    return {**known, LIVE: known[LIVE].updated(ratio) if LIVE in known else ModelCapacity(ratio, 0.0, 1)}
 
 
 def pool_capacity(known: Mapping[str, ModelCapacity], work: Mapping[str, float], prior_rows_per_s: float) -> Capacity:
@@ -64,8 +96,16 @@ def pool_capacity(known: Mapping[str, ModelCapacity], work: Mapping[str, float],
         if model in measured:
             effective = min(measured[model].readings, 1.0 / SMOOTHING)
             variance += (share / mean) ** 2 * measured[model].variance / effective / mean**2
+    relative_error = math.sqrt(variance) / seconds
+    live = known.get(LIVE, ModelCapacity(1.0, 0.0, 0))
+    if live.readings >= ENOUGH_READINGS:
+        seconds /= live.mean
+        effective = min(live.readings, 1.0 / SMOOTHING)
+        relative_error = math.hypot(relative_error, math.sqrt(live.variance / effective) / live.mean)
     unmeasured = sorted(model for model in work if model not in measured and work[model] > 0.0)
     source = f"measured ({min(one.readings for one in measured.values())} readings)"
     if unmeasured:
         source += f", prior for {', '.join(unmeasured)}"
-    return Capacity(1.0 / seconds, source, math.sqrt(variance) / seconds)
+    if live.readings >= ENOUGH_READINGS:
+        source += f", times {live.mean:.2f} as under full load"
+    return Capacity(1.0 / seconds, source, relative_error)

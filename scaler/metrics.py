@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from scaler.decision import Proposal
 from scaler.fleet import FleetView
 from scaler.overrides import Kind
+from scaler.readings import Load
 from tidegate.shared.values import Mode, Plan
 
 _MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2}
@@ -40,6 +41,11 @@ class Metrics:
             ("of",),
             registry=registry,
         )
+        self._load = {
+            "busy_share": gauge("busy_ratio", "Share of their time that ready replicas are busy."),
+            "queue_wait_s": gauge("queue_wait_seconds", "Work that waits in a ready replica."),
+            "error_share": gauge("error_ratio", "Share of requests that failed or were refused, not by the client."),
+        }
         self._plans = counter("plans", "Decisions made.")
         self._held = counter("holds", "Decisions to hold because data was missing.")
         self._startup = Histogram(
@@ -68,6 +74,12 @@ class Metrics:
     def acts(self, yes: bool) -> None:
         """Say whether plans are carried out here."""
         self._acting.set(yes)
+
+    def load(self, pool: str, load: Load) -> None:
+        """Say how the ready replicas fare."""
+        for name, gauge in self._load.items():
+            value = getattr(load, name)
+            gauge.labels(pool).set(math.nan if value is None else value)
 
     def overridden(self, pool: str, kinds: Container[Kind]) -> None:
         """Say what people override now."""

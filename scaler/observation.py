@@ -6,6 +6,7 @@ Work is counted in rows (a request's cost), rates in rows per second, so that mo
 from dataclasses import dataclass, field
 
 from scaler.hpa import HpaSpec
+from scaler.readings import Load
 from tidegate.shared.values import FloatArray, Mode, Skill
 
 Wishes = tuple[tuple[float, int], ...]
@@ -82,6 +83,7 @@ class Observation:
     demand_rows_per_s: float | None = None
     served_rows_per_s: float | None = None
     outstanding_rows: float | None = None
+    load: Load = field(default_factory=Load)
     forecast: PoolForecast | None = None
     forecast_note: str = "no forecast"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from scaler import overrides, planner
-from scaler.capacity import pool_capacity
+from scaler.capacity import STRAINED, pool_capacity, under_load
 from scaler.capacity import update as update_capacity
 from scaler.decision import Decision, Proposal
 from scaler.demand import grid, pool_forecast
@@ -80,8 +80,9 @@ class Pool:
         overridden: Sequence[Override],
     ) -> Proposal:
         """Measure and plan. `overridden` is the last override of each kind, also those that no longer count."""
-        self.view = view
-        self._measure(now_s, reading)
+        ready_before, self.view = self.view.ready, view
+        self._measure(now_s, reading, ready_before)
+        self._metrics.load(self.spec.name, reading.load)
         self._take_overrides(now_s, overridden)
         spec = overrides.with_mode(self.spec, self.overrides.get(Kind.MODE))
         observation = self._observation(now_s, reading, forecasts)
@@ -112,13 +113,19 @@ class Pool:
         self.overrides = overrides.in_force(overridden, now_s)
         self._metrics.overridden(self.spec.name, self.overrides)
 
-    def _measure(self, now_s: float, reading: PoolReading) -> None:
+    def _measure(self, now_s: float, reading: PoolReading, ready_before: int) -> None:
         for lead_s in self.view.leads_s:
             _log.info("replica ready", pool=self.spec.name, lead_s=round(lead_s, 3))
             self._store.add_start(self.spec.name, now_s, lead_s)
         self._leads_s = [*self._leads_s, *self.view.leads_s][-KEPT_STARTS:]
         reports = [one.capacity_rows_per_s for one in reading.backends.values() if one.status is BackendStatus.READY]
         known = update_capacity(self._capacity, reports, self.spec.models)
+        load, served = reading.load, reading.served_rows_per_s
+        strained = (load.busy_share or 0.0) >= STRAINED and (load.queue_wait_s or 0.0) >= self.spec.slo_wait_s / 2
+        if served and strained and ready_before == self.view.ready:
+            known = under_load(
+                known, served, ready_before, self._work(reading), self.settings.prior_capacity_rows_per_s
+            )
         if known != self._capacity:
             self._capacity = known
             self._store.set_capacity(self.spec.name, known)
@@ -126,8 +133,6 @@ class Pool:
     def _observation(
         self, now_s: float, reading: PoolReading, forecasts: tuple[dict[str, Forecast], dict[str, str]]
     ) -> Observation:
-        demand_rps = reading.demand_rps or {}
-        work = {model: demand_rps.get(model, 0.0) * reading.cost_rows[model] for model in self.spec.models}
         lead = pool_lead(self._leads_s, self.settings.prior_lead_s)
         ahead, note = self._forecast(now_s, reading, forecasts, lead.seconds + self._tick_s)
         return Observation(
@@ -136,13 +141,19 @@ class Pool:
             ready=self.view.ready,
             starting_ready_in_s=self.view.starting_ready_in_s(now_s, lead.seconds, self._tick_s),
             lead=lead,
-            capacity=pool_capacity(self._capacity, work, self.settings.prior_capacity_rows_per_s),
+            capacity=pool_capacity(self._capacity, self._work(reading), self.settings.prior_capacity_rows_per_s),
             demand_rows_per_s=reading.demand_rows_per_s,
             served_rows_per_s=reading.served_rows_per_s,
             outstanding_rows=reading.outstanding_rows,
+            load=reading.load,
             forecast=ahead,
             forecast_note=note,
         )
+
+    def _work(self, reading: PoolReading) -> dict[str, float]:
+        """Rows/s offered, by model."""
+        demand_rps = reading.demand_rps or {}
+        return {model: demand_rps.get(model, 0.0) * reading.cost_rows[model] for model in self.spec.models}
 
     def _forecast(
         self,

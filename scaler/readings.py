@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from tidegate.shared.values import BackendStatus
 
+ENOUGH_ENDED = 20
+"""Requests that a share of errors must rest on."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackendReading:
@@ -16,6 +19,9 @@ class BackendReading:
     status: BackendStatus
     outstanding: int
     capacity_rows_per_s: Mapping[str, float] = field(default_factory=dict)
+    utilization: float = 0.0
+    """Busy share and seconds of work that waits, added up, as its last answer said."""
+    answered_total: int = 0
 
     @property
     def key(self) -> str:
@@ -32,6 +38,8 @@ class ModelReading:
     cost_rows: float
     arrived_total: int
     succeeded_total: int
+    failed_total: int = 0
+    """Failed for want of a replica, or refused; errors that are the client's own are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,15 @@ class RouterReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """How the ready replicas fare; None is no reading. The wait is of work that is in a replica already."""
+
+    busy_share: float | None = None
+    queue_wait_s: float | None = None
+    error_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PoolReading:
     """All routers together. A rate is None until two readings of every router, and after a router was away."""
 
@@ -53,6 +70,7 @@ class PoolReading:
     demand_rps: Mapping[str, float] | None
     served_rows_per_s: float | None
     outstanding_rows: float | None
+    load: Load = field(default_factory=Load)
 
     @property
     def demand_rows_per_s(self) -> float | None:
@@ -93,7 +111,37 @@ def pool_reading(
                 arrived, succeeded = _rates(model, new, old)
                 demand[model] += arrived
                 served += succeeded * cost[model]
-    return PoolReading(_merged(pool, spoke), cost, demand, served, outstanding)
+    return PoolReading(_merged(pool, spoke), cost, demand, served, outstanding, _load(pool, models, pairs))
+
+
+def _load(pool: str, models: Sequence[str], pairs: Sequence[tuple[RouterReading, RouterReading | None]]) -> Load:
+    """Of replicas that answered anything since the last reading, and of idle ones; the others' last word is old."""
+    told: dict[str, float] = {}
+    ended = failed = 0
+    for new, old in pairs:
+        if old is None:
+            continue
+        before = {one.key: one for one in old.backends}
+        for one in new.backends:
+            known = before.get(one.key)
+            if one.pool != pool or one.status is not BackendStatus.READY or known is None:
+                continue
+            if one.answered_total != known.answered_total:
+                told[one.key] = max(told.get(one.key, 0.0), one.utilization)
+            elif not one.outstanding:
+                told.setdefault(one.key, 0.0)
+        for model in models:
+            if model in new.models and model in old.models:
+                now, then = new.models[model], old.models[model]
+                failed += now.failed_total - then.failed_total
+                ended += now.failed_total + now.succeeded_total - then.failed_total - then.succeeded_total
+    busy = [min(1.0, one) for one in told.values()]
+    waits = [max(0.0, one - 1.0) for one in told.values()]
+    return Load(
+        sum(busy) / len(busy) if busy else None,
+        sum(waits) / len(waits) if waits else None,
+        failed / ended if ended >= ENOUGH_ENDED else None,
+    )
 
 
 def _mean_cost(models: Sequence[str], readings: Iterable[RouterReading]) -> dict[str, float]:

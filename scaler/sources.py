@@ -32,12 +32,19 @@ def router_reading(state: router_pb2.RouterState, at_s: float) -> RouterReading:
                 status=BACKEND_STATUS_OF.get(one.status, BackendStatus.STARTING),
                 outstanding=one.outstanding,
                 capacity_rows_per_s=dict(one.capacity_rows_per_s),
+                utilization=one.utilization,
+                answered_total=one.succeeded_total + one.failed_total,
             )
             for one in state.backends
         ),
         models={
             one.model: ModelReading(
-                one.outstanding, one.held, one.cost_rows or 1.0, one.arrived_total, one.succeeded_total
+                one.outstanding,
+                one.held,
+                one.cost_rows or 1.0,
+                one.arrived_total,
+                one.succeeded_total,
+                one.failed_total + one.refused_total,
             )
             for one in state.models
         },

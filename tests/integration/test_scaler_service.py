@@ -50,6 +50,22 @@ async def test_the_lead_is_measured_and_kept(tmp_path: Path) -> None:
     store.close()
 
 
+async def test_what_a_replica_can_do_is_learned_from_live_load(tmp_path: Path) -> None:
+    """Four replicas report 10 rows/s each; all are busy, half a second of work waits in each, and 30 come out."""
+    async with Scaler(tmp_path, min_replicas=4).running() as scaler, channel(scaler.address) as one:
+        await until(lambda: scaler.controller.pools["p"].view.ready == 4)
+        scaler.router.load_rps = 30.0
+        scaler.router.utilization = 1.5
+        source = ""
+        while "as under full load" not in source:
+            await asyncio.sleep(0.1)
+            plan = await scaling_pb2_grpc.ScalerStub(one).Explain(scaling_pb2.ExplainRequest(pool="p"))
+            source = plan.inputs.capacity_source
+        assert plan.inputs.capacity_rows_per_s == pytest.approx(7.5, rel=0.4)
+        assert scaler.registry.get_sample_value("tidegate_scaler_queue_wait_seconds", {"pool": "p"}) == 0.5
+        assert scaler.registry.get_sample_value("tidegate_scaler_busy_ratio", {"pool": "p"}) == 1.0
+
+
 async def test_a_locked_store_keeps_no_plan_from_being_carried_out(tmp_path: Path) -> None:
     async with Scaler(tmp_path).running() as scaler:
         await until(lambda: len(scaler.replicas()) == 1)

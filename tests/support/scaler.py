@@ -35,6 +35,7 @@ class FakeRouter(router_pb2_grpc.RouterAdminServicer):
         self.there = there
         self.load_rps = 0.0
         self.outstanding = 0
+        self.utilization = 0.0
         self.drained: list[str] = []
         self.resumed: list[str] = []
         self.expected: list[router_wire.ExpectRequest] = []
@@ -46,6 +47,7 @@ class FakeRouter(router_pb2_grpc.RouterAdminServicer):
         now = time.monotonic()
         self._total += self.load_rps * (now - self._since)
         self._since = now
+        total = int(self._total)
         backends = [
             router_wire.BackendState(
                 address=f"{path.name}:1",
@@ -53,10 +55,11 @@ class FakeRouter(router_pb2_grpc.RouterAdminServicer):
                 pool="p",
                 status="STATUS_DRAINING" if f"{path.name}:1" in self.drained else "STATUS_READY",
                 capacity_rows_per_s={"m": 10.0},
+                utilization=self.utilization,
+                succeeded_total=total,
             )
             for path in sorted(self.there.iterdir())
         ]
-        total = int(self._total)
         model = router_wire.ModelState(
             model="m", outstanding=self.outstanding, cost_rows=1, arrived_total=total, succeeded_total=total
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaler.capacity import ENOUGH_READINGS, ModelCapacity, pool_capacity, update
+from scaler.capacity import ENOUGH_READINGS, LIVE, ModelCapacity, pool_capacity, under_load, update
 from scaler.lead import ENOUGH_STARTS, pool_lead, quick_lead_s
 
 
@@ -43,6 +43,35 @@ def test_readings_that_scatter_make_the_figure_less_certain() -> None:
         wild = update(wild, [{"a": 20.0 if i % 2 else 60.0}], ["a"])
     assert pool_capacity(steady, {"a": 1.0}, 7.0).relative_error == 0.0
     assert 0.05 < pool_capacity(wild, {"a": 1.0}, 7.0).relative_error < 0.3
+
+
+def test_what_replicas_did_under_full_load_corrects_what_they_report() -> None:
+    known, work = measured(a=40.0), {"a": 100.0}
+    for _ in range(ENOUGH_READINGS):
+        assert pool_capacity(known, work, 7.0).rows_per_s == pytest.approx(40.0)
+        known = under_load(known, served_rows_per_s=120.0, ready=4, work=work, prior=7.0)
+    corrected = pool_capacity(known, work, 7.0)
+    assert corrected.rows_per_s == pytest.approx(30.0)
+    assert corrected.source == "measured (5 readings), times 0.75 as under full load"
+    for i in range(20):
+        known = under_load(known, 160.0 if i % 2 else 80.0, 4, work, 7.0)
+    assert 0.05 < pool_capacity(known, work, 7.0).relative_error < 0.3, "it scatters, so it is less certain"
+
+
+def test_one_wild_tick_counts_for_no_more_than_a_quarter_or_twice() -> None:
+    known = measured(a=40.0)
+    assert under_load(known, 1.0, 4, {"a": 1.0}, 7.0)[LIVE].mean == 0.25
+    assert under_load(known, 9e9, 4, {"a": 1.0}, 7.0)[LIVE].mean == 2.0
+
+
+def test_a_new_version_starts_from_what_it_measured_at_its_warm_up() -> None:
+    known = measured(a=40.0)
+    for _ in range(ENOUGH_READINGS):
+        known = under_load(known, 120.0, 4, {"a": 1.0}, 7.0)
+    known = update(known, [{"a": 90.0}], ["a"])
+    fresh = pool_capacity(known, {"a": 1.0}, 7.0)
+    assert fresh.rows_per_s == pytest.approx(90.0), "neither the old version's figure, nor what it did under load"
+    assert fresh.relative_error > 0.1, "and not as certain"
 
 
 @pytest.mark.parametrize("report", [{}, {"a": 0.0}, {"a": float("nan")}, {"a": float("inf")}, {"other": 9.0}])

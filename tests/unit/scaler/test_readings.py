@@ -2,7 +2,7 @@
 
 import pytest
 
-from scaler.readings import BackendReading, ModelReading, PoolReading, RouterReading, pool_reading
+from scaler.readings import BackendReading, Load, ModelReading, PoolReading, RouterReading, pool_reading
 from tidegate.shared.values import BackendStatus
 
 
@@ -66,3 +66,40 @@ def test_two_views_of_one_backend(one: BackendStatus, other: BackendStatus, stat
 def test_other_pools_backends_are_not_ours() -> None:
     other = BackendReading("h:1", "r", "q", BackendStatus.READY, 0)
     assert read([router("a", 1.0, 0, 0, other)], [None]).backends == {}
+
+
+def busy(name: str, utilization: float, answered: int, outstanding: int = 0, pool: str = "p") -> BackendReading:
+    return BackendReading(f"{name}:1", name, pool, BackendStatus.READY, outstanding, {}, utilization, answered)
+
+
+def ended(at_s: float, answered: int, failed: int, *backends: BackendReading) -> RouterReading:
+    return RouterReading("r", at_s, backends, {"m": ModelReading(0, 0, 1.0, answered + failed, answered, failed)})
+
+
+def load_of(now: RouterReading, before: RouterReading | None) -> Load:
+    return pool_reading("p", ["m"], [now], [before]).load
+
+
+def test_the_load_is_the_mean_of_what_replicas_said_since_the_last_reading() -> None:
+    before = ended(0.0, 0, 0, busy("a", 0.0, 0), busy("b", 0.0, 0), busy("c", 9.0, 5, 3))
+    now = ended(
+        5.0,
+        95,
+        5,
+        busy("a", 1.5, 60),
+        busy("b", 0.5, 40),
+        busy("c", 9.0, 5, 3),
+        busy("x", 4.0, 9, pool="q"),
+    )
+    assert load_of(now, before) == Load(busy_share=0.75, queue_wait_s=0.25, error_share=0.05)
+
+
+def test_an_idle_replica_is_not_as_busy_as_it_last_said() -> None:
+    before, now = (ended(at_s, 0, 0, busy("a", 1.7, 60)) for at_s in (0.0, 5.0))
+    assert load_of(now, before) == Load(busy_share=0.0, queue_wait_s=0.0)
+
+
+def test_nothing_is_known_at_first_and_of_a_few_requests() -> None:
+    assert load_of(ended(5.0, 19, 0, busy("a", 1.0, 19)), None) == Load()
+    before = ended(0.0, 0, 0, busy("a", 0.0, 0))
+    assert load_of(ended(5.0, 10, 9, busy("a", 1.0, 19)), before).error_share is None
