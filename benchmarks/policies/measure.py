@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from benchmarks.policies.cases import CAPACITY_RPS, Case, load
@@ -63,6 +64,5 @@ def _numbers(name: str, setting: Setting, *, sweep: bool) -> list[Choice]:
 
 
 def _groups(missing: Sequence[Choice]) -> list[list[Choice]]:
-    """Ours together, as they share a forecaster; the others one by one, so that little is lost when it is cut off."""
-    ours = [one for one in missing if one.name == "predictive"]
-    return [[one] for one in missing if one.name != "predictive"] + ([ours] if ours else [])
+    """One policy's numbers at a time: they share a forecaster and the clairvoyant, and little is lost at a cut."""
+    return [list(group) for _, group in groupby(missing, key=lambda one: one.name)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.values import FloatArray
-from tidegate.simulate.arrivals import Arrivals
+from tidegate.simulate.arrivals import PEAK_UTILIZATION, Arrivals
 from tidegate.simulate.clairvoyant import ClairvoyantPolicy
 from tidegate.simulate.policies import Policy, Terms
 from tidegate.simulate.predictive import Forecasts, Foreseen, PredictivePolicy
@@ -28,8 +28,8 @@ DEFAULT_RISK = 2.0
 """Price of a miss in replica-seconds: the planner's own default."""
 TARGETS = (0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 RISKS = (0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 15.0, 50.0, 200.0)
-CONSTANTS = 24
-"""Constant numbers that are swept, up to what serves the busiest minute at 80 %: chosen after the fact."""
+CONSTANTS = 12
+"""Constant numbers that are swept: from what the 90 % minute keeps fully busy to what serves the busiest at 80 %."""
 
 
 @dataclass(slots=True)
@@ -70,8 +70,9 @@ def _target(default: float, make: Callable[[Setting, float], Policy], number: st
 
 
 def _constants(setting: Setting) -> tuple[float, ...]:
+    least = math.floor(PEAK_UTILIZATION * enough(setting.terms, setting.ahead, level=0.9))
     most = enough(setting.terms, setting.ahead, level=1.0)
-    return tuple(float(count) for count in np.unique(np.linspace(1, max(2, most), CONSTANTS).round()))
+    return tuple(float(count) for count in np.unique(np.linspace(max(1, least), max(2, most), CONSTANTS).round()))
 
 
 POLICIES: dict[str, Entry] = {
