@@ -120,20 +120,29 @@ def _sharpened(correlation: FloatArray, lag: int) -> int:
 
 
 def _measured(rest: FloatArray, period: int) -> int:
-    """The period near this one whose first harmonics hold the most power: the sharpest ruler there is.
+    """The period near this one whose first harmonics fit the most of it: the sharpest ruler there is.
 
-    Quinn & Hannan, The Estimation and Tracking of Frequency, 2001: the error falls as length^-3/2.
+    By least squares, whose error falls as length^-3/2 (Quinn & Hannan, The Estimation and Tracking of Frequency, 2001).
+    The periodogram's own peak leans by up to 1 % where few cycles are seen: sine, cosine and mean are not orthogonal
+    over a part of a cycle.
     """
     slack = min(MAX_SLACK, max(2, round(SLACK * period)))
     near = range(max(4, period - slack), period + slack + 1)
     known = np.flatnonzero(np.isfinite(rest))
-    centred = rest[known] - rest[known].mean()
 
-    def power(candidate: int) -> float:
-        waves = np.fft.rfft(np.bincount(known % candidate, centred, candidate))
-        return float((np.abs(waves[1 : HARMONICS + 1]) ** 2).sum())
+    def explained(candidate: int) -> float:
+        phases = known % candidate  # whatever fits is a function of the phase: sums by phase say all of it
+        counts = np.bincount(phases, minlength=candidate).astype(float)
+        sums = np.bincount(phases, rest[known], candidate)
+        turns = np.arange(1, min(HARMONICS, (candidate - 1) // 2) + 1)
+        angles = 2.0 * np.pi * np.outer(np.arange(candidate), turns) / candidate
+        waves = np.hstack((np.ones((candidate, 1)), np.cos(angles), np.sin(angles)))
+        products = waves.T @ (counts[:, None] * waves)
+        right = waves.T @ sums
+        ridge = 1e-9 * np.trace(products) * np.eye(len(products))
+        return float(right @ np.linalg.solve(products + ridge, right))
 
-    return max(near, key=power)
+    return max(near, key=explained)
 
 
 def _line(filled: FloatArray) -> tuple[float, float]:

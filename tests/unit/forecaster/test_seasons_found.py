@@ -16,6 +16,13 @@ def test_a_tide_is_found_at_any_step(period: int, step_s: float):
     assert found(series.rate_rps, step_s) == (period,)
 
 
+@pytest.mark.parametrize(("period", "phase"), [(600, 0), (600, 150), (500, 77), (1000, 400)])
+def test_five_cycles_tell_a_tides_length_to_a_step(period: int, phase: int):
+    series = counted(tide_rates(5 * period + phase, period)[phase:])
+    (length,) = found(series.rate_rps, 1.0)
+    assert abs(length - period) <= 1
+
+
 def test_a_season_that_is_nobodys_calendar_is_found():
     series = counted(tide_rates(1500, 97, spike_at=40))
     assert found(series.rate_rps, 1.0) == (97,)
