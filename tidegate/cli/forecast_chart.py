@@ -73,11 +73,7 @@ def draw(forecast: Forecast, past: DemandSeries, width: int, colour: bool) -> st
     median = _median(forecast)
     plotext.plot(forecast.times_s().tolist(), median.tolist(), marker="braille", color="green+")
     plotext.vline(forecast.start_s, "red")
-    for place in spikes(median, max(2, int(6 * column_s / forecast.step_s))):
-        at_s = forecast.start_s + place * forecast.step_s
-        label = f"{_clock(at_s, last_s - first_s)} {median[place]:.3g}"
-        side = min(max(at_s, first_s + 0.6 * len(label) * column_s), last_s - 0.6 * len(label) * column_s)
-        plotext.text(label, side, 1.08 * highest, color="green+", alignment="center")
+    _draw_labels(forecast, median, first_s, column_s, 1.08 * highest)
     _draw_times(forecast.start_s, first_s, last_s)
     drawn = plotext.build()
     named = [
@@ -139,6 +135,21 @@ def _draw_bands(forecast: Forecast, column_s: float, row_rps: float) -> None:
         if points:
             times, levels = zip(*points, strict=True)
             plotext.scatter(list(times), list(levels), marker=mark, color=colour)
+
+
+def _draw_labels(forecast: Forecast, median: FloatArray, first_s: float, column_s: float, at_rps: float) -> None:
+    """Time and height over each spike, the highest first; one that would lie over another is left out."""
+    last_s = forecast.start_s + forecast.steps * forecast.step_s
+    taken: list[tuple[float, float]] = []
+    places = spikes(median, max(2, int(6 * column_s / forecast.step_s)))
+    for place in sorted(places, key=lambda one: -median[one]):
+        at_s = forecast.start_s + place * forecast.step_s
+        label = f"{_clock(at_s, last_s - first_s)} {median[place]:.3g}"
+        half_s = 0.6 * len(label) * column_s
+        middle_s = min(max(at_s, first_s + half_s), last_s - half_s)
+        if all(abs(middle_s - other_s) > half_s + other_half_s for other_s, other_half_s in taken):
+            taken.append((middle_s, half_s))
+            plotext.text(label, middle_s, at_rps, color="green+", alignment="center")
 
 
 def _draw_times(now_s: float, first_s: float, last_s: float) -> None:
