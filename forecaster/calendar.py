@@ -22,7 +22,10 @@ MAX_FACTOR = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Demand that somebody knows of: over [start_s, end_s) the usual rate times `factor` plus `added_rps`."""
+    """Demand that somebody knows of: over [start_s, end_s) the usual rate times `factor` plus `added_rps`.
+
+    With a factor of 0 the rate is `added_rps`, whatever is usual; and what was usual then, nobody will know.
+    """
 
     name: str
     start_s: float
@@ -36,9 +39,9 @@ class Event:
             raise InvalidRequest("name is empty: an event needs one, to be removed by")
         if not 0.0 <= self.start_s < self.end_s < np.inf:
             raise InvalidRequest(f"end_s is {self.end_s:.0f}: it must be after start_s, {self.start_s:.0f}")
-        if not 0.0 < self.factor <= MAX_FACTOR:
+        if not 0.0 <= self.factor <= MAX_FACTOR:
             raise InvalidRequest(
-                f"factor is {self.factor:g}: it must be over 0 and {MAX_FACTOR:g} at most (2 doubles the usual demand)"
+                f"factor is {self.factor:g}: it must lie within 0 and {MAX_FACTOR:g} (2 doubles the usual demand)"
             )
         if not 0.0 <= self.added_rps <= MAX_RATE_RPS:
             raise InvalidRequest(f"added_rps is {self.added_rps:g}: it must lie within 0 and {MAX_RATE_RPS:g}")
@@ -81,10 +84,14 @@ class Calendar:
         return replace(self, zone="UTC", offsets=((0.0, 0.0),))
 
     def usual(self, rates_rps: FloatArray, start_s: float, step_s: float) -> FloatArray:
-        """What the rates would have been without the events: the inverse of `with_events`, where they overlap too."""
+        """What the rates would have been without the events: the inverse of `with_events`, where they overlap too.
+
+        A gap where an event's factor is 0.
+        """
         result = rates_rps.copy()
         for event, inside in reversed(tuple(self._inside(start_s, step_s, len(rates_rps)))):
-            result[inside] = np.maximum(result[inside] - event.added_rps, 0.0) / event.factor
+            known = np.maximum(result[inside] - event.added_rps, 0.0) / event.factor if event.factor else np.nan
+            result[inside] = known
         return result
 
     def with_events(self, rates_rps: FloatArray, start_s: float, step_s: float) -> FloatArray:

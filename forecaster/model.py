@@ -199,6 +199,8 @@ def fit(
     rates = _trimmed(series)
     start_s = series.end_s - series.step_s * len(rates)
     usual = calendar.usual(rates, start_s, series.step_s)
+    if not np.isfinite(usual).any():  # all of it within an event that says what the rate is: better than nothing
+        usual = rates
     local, periods, calendar = _on_local_grid(usual, start_s, series.step_s, calendar)
     base, comb = learn(local, (*periods, *seasons.calendar_steps(series.step_s)))
     scale = scale_for(base)

@@ -96,7 +96,8 @@ def event_to_proto(one: KeptEvent) -> pb.Event:
 
 def event_from_proto(message: pb.Event) -> KeptEvent:
     """An event off the wire. Raises InvalidRequest naming the field and the value."""
-    event = Event(message.name, message.start_s, message.end_s, message.factor or 1.0, message.added_rps)
+    factor = message.factor if message.HasField("factor") else 1.0
+    event = Event(message.name, message.start_s, message.end_s, factor, message.added_rps)
     return KeptEvent(message.model, event)
 
 

@@ -26,6 +26,7 @@ OfModel = Annotated[str, typer.Option("--model", help="The model that has it; ev
         "tidegate forecast event add sale --model digits-onnx --from 2026-03-02T09:00:00Z "
         "--to 2026-03-02T12:00:00Z --factor 2",
         "tidegate forecast event add batch --from 1772442000 --to 1772445600 --added-rps 150",
+        "tidegate forecast event add launch --model new --from 1772442000 --to 1772445600 --factor 0 --added-rps 500",
     )
 )
 def add(
@@ -33,15 +34,15 @@ def add(
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="Its first moment.")],
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Its end.")],
     model: OfModel = "",
-    factor: Annotated[float, typer.Option(help="Times the usual demand.")] = 1.0,
+    factor: Annotated[
+        float, typer.Option(help="Times the usual demand; 0 with --added-rps says the demand itself.")
+    ] = 1.0,
     added_rps: Annotated[float, typer.Option(help="Requests/s on top of that.")] = 0.0,
     forecaster: Forecaster = DEFAULT_FORECASTER,
 ) -> None:
     """Plan an event: forecasts have it at once, and the past is learned from without it."""
     if factor == 1.0 and added_rps == 0.0:
         raise InvalidRequest("the event changes nothing: give --factor, --added-rps or both")
-    if not factor > 0.0:  # 0 is the wire's word for "not given"
-        raise InvalidRequest(f"--factor is {factor:g}: it must be over 0 (2 doubles the usual demand)")
     event = pb.Event(
         model=model,
         name=name,

@@ -66,6 +66,25 @@ def test_events_that_overlap_are_taken_out_as_they_were_put_in():
         np.testing.assert_array_equal(calendar.usual(with_both, 0.0, 100.0), usual)
 
 
+def test_an_event_without_a_factor_is_the_rate_itself_and_leaves_a_gap_in_what_was_usual():
+    calendar = Calendar(events=(Event("launch", 100.0, 200.0, factor=0.0, added_rps=500.0),))
+    with_event = calendar.with_events(np.full(4, 10.0), 0.0, 75.0)
+    np.testing.assert_array_equal(with_event, [10, 500, 500, 10])
+    np.testing.assert_array_equal(calendar.usual(with_event, 0.0, 75.0), [10, np.nan, np.nan, 10])
+
+
+def test_a_rate_that_is_told_is_forecast_and_not_learned():
+    rates = counted(np.full(600, 50.0), 60.0).rate_rps
+    rates[580:600] = 500.0
+    told = Event("launch", 580 * 60.0, 605 * 60.0, factor=0.0, added_rps=500.0)
+    fitted = fit(counted(rates, 60.0), calendar=Calendar(events=(told,)))
+    median = fitted.forecast(30 * 60.0).values_rps[0]
+    np.testing.assert_allclose(median[:5], 500.0)
+    np.testing.assert_allclose(median[5:], 50.0, rtol=0.15)
+    only_launched = fit(counted(rates[580:], 60.0), calendar=Calendar(events=(Event("x", 0.0, 9e4, 0.0, 500.0),)))
+    np.testing.assert_allclose(only_launched.forecast(600.0).values_rps[0], 500.0)
+
+
 def test_an_event_is_forecast_when_it_comes_and_forgotten_when_it_is_over():
     rates = counted(np.full(600, 50.0), 60.0).rate_rps
     rates[500:520] *= 4.0
@@ -83,7 +102,7 @@ def test_an_event_is_forecast_when_it_comes_and_forgotten_when_it_is_over():
     [
         ({"name": ""}, "name is empty"),
         ({"end_s": 5.0}, "end_s is 5"),
-        ({"factor": 0.0}, "factor is 0"),
+        ({"factor": -1.0}, "factor is -1"),
         ({"factor": 1e300}, r"factor is 1e\+300"),
         ({"added_rps": float("inf")}, "added_rps is inf"),
         ({"added_rps": float("nan")}, "added_rps is nan"),
