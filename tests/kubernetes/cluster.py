@@ -23,6 +23,7 @@ PLURALS = {
     "Namespace": "namespaces",
     "Node": "nodes",
     "Pod": "pods",
+    "PodDisruptionBudget": "poddisruptionbudgets",
     "PredictiveScaler": "predictivescalers",
     "Role": "roles",
     "RoleBinding": "rolebindings",

@@ -64,24 +64,29 @@ class Kubelet:
             return
         bound_at = self._bound_at.setdefault(name, time.monotonic())
         if time.monotonic() - bound_at >= self._start_s:
-            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            conditions = [
-                {"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("ContainersReady", "Ready")
-            ]
-            scheduled = [c for c in one["status"].get("conditions", []) if c["type"] == "PodScheduled"]
-            running = _container({"running": {"startedAt": now}}, 0)
-            status = {
-                "phase": "Running",
-                "podIP": "10.1.0.1",
-                "conditions": [*scheduled, *conditions],
-                "containerStatuses": [running],
-            }
-            await self._report(name, status)
+            await self._report(name, running_status(one, datetime.now(UTC)))
             self.ready.add(name)
 
     async def _report(self, name: str, status: Object) -> None:
         path = self._cluster.path("v1", "Pod", name, "status")
         await self._cluster.api.patch(path, {"status": status}, MERGE_PATCH)
+
+
+def running_status(one: Object, started_at: datetime) -> Object:
+    """The status of a pod that is ready from now on, its container started then."""
+    now = _written(datetime.now(UTC))
+    conditions = [{"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("ContainersReady", "Ready")]
+    scheduled = [c for c in one["status"].get("conditions", []) if c["type"] == "PodScheduled"]
+    return {
+        "phase": "Running",
+        "podIP": "10.1.0.1",
+        "conditions": [*scheduled, *conditions],
+        "containerStatuses": [_container({"running": {"startedAt": _written(started_at)}}, 0)],
+    }
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _container(state: Object, restarts: int) -> Object:

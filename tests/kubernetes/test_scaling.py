@@ -9,6 +9,7 @@ from tests.kubernetes.cluster import Cluster, Object, eventually
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.manifests import SCALER_API
 from tests.kubernetes.scene import COST, met, scene
+from tests.kubernetes.shelf import TARGET, ShelfController, make_shelf
 from tests.support.waiting import until
 
 
@@ -91,30 +92,13 @@ async def test_any_kind_with_a_scale_and_the_cheapest_pod_goes(
     plane: ControlPlane, cluster: Cluster, tmp_path: Path
 ) -> None:
     """1.20's ReplicaSet does not look at deletion costs yet: the test plays the controller of a kind of its own."""
-    target = {"apiVersion": "test.tidegate.dev/v1", "kind": "Shelf", "name": "digits"}
-    labels = {"app": "shelf"}
-    async with scene(plane, cluster, tmp_path, replicas=0, minReplicas=3, target=target) as at_work:
-        await cluster.create(
-            {
-                "apiVersion": target["apiVersion"],
-                "kind": "Shelf",
-                "metadata": {"name": "digits"},
-                "spec": {"replicas": 3},
-            }
-        )
-        await _may_scale_shelves(cluster)
-        status = {"status": {"replicas": 3, "selector": "app=shelf"}}
-        await cluster.merge("test.tidegate.dev/v1", "Shelf", "digits", status, "status")
-        shelf = asyncio.create_task(_keep_shelf(cluster, labels))
-        try:
-            async with at_work.scaler():
-                pods = await at_work.until_ready(3)
-                at_work.routers.outstanding_of = {name: 0 if name == pods[2] else 7 for name in pods}
-                await at_work.wish(minReplicas=2)
-                assert await at_work.until_ready(2) == pods[:2]
-        finally:
-            shelf.cancel()
-            await asyncio.gather(shelf, return_exceptions=True)
+    async with scene(plane, cluster, tmp_path, replicas=0, minReplicas=3, target=TARGET) as at_work:
+        await make_shelf(cluster, 3)
+        async with ShelfController(cluster), at_work.scaler():
+            pods = await at_work.until_ready(3)
+            at_work.routers.outstanding_of = {name: 0 if name == pods[2] else 7 for name in pods}
+            await at_work.wish(minReplicas=2)
+            assert await at_work.until_ready(2) == pods[:2]
         assert at_work.routers.drained == [pods[2]]
 
 
@@ -157,29 +141,3 @@ async def test_a_status_is_not_written_again_when_nothing_changed(
 
 async def _scaler_object(cluster: Cluster) -> Object:
     return await cluster.get(SCALER_API, "PredictiveScaler", "digits")
-
-
-async def _keep_shelf(cluster: Cluster, labels: dict[str, str]) -> None:
-    """A ReplicaSet's choice from 1.22 on: of too many pods the one whose deletion costs least."""
-    while True:
-        wanted = (await cluster.get("test.tidegate.dev/v1", "Shelf", "digits"))["spec"]["replicas"]
-        mine = [one for one in await cluster.list("v1", "Pod") if one["metadata"]["labels"].get("app") == "shelf"]
-        alive = [one for one in mine if "deletionTimestamp" not in one["metadata"]]
-        for number in range(len(alive), wanted):
-            container = {"name": "model-server", "image": "tidegate.invalid/model-server"}
-            meta = {"name": f"shelf-{number}", "labels": labels}
-            await cluster.create(
-                {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
-            )
-        alive.sort(key=lambda one: int(one["metadata"].get("annotations", {}).get(COST, "0")))
-        for one in alive[: max(0, len(alive) - wanted)]:
-            await cluster.delete("v1", "Pod", one["metadata"]["name"])
-        await asyncio.sleep(0.1)
-
-
-async def _may_scale_shelves(cluster: Cluster) -> None:
-    """A kind more is a rule more, as k8s/base/rbac.yaml says."""
-    rule = {"apiGroups": ["test.tidegate.dev"], "resources": ["shelves/scale"], "verbs": ["get", "patch"]}
-    role = await cluster.get("rbac.authorization.k8s.io/v1", "Role", "tidegate-scaler")
-    change = {"rules": [*role["rules"], rule]}
-    await cluster.merge("rbac.authorization.k8s.io/v1", "Role", "tidegate-scaler", change)
