@@ -11,18 +11,22 @@ from rich.console import Console
 from benchmarks.policies import report
 from benchmarks.policies.cases import CAPACITY_RPS, CASES, DAY_S
 from benchmarks.policies.measure import measure
+from benchmarks.policies.speed import speed
 from benchmarks.policies.summary import part, verdicts
 from benchmarks.recording import FOLDER, record_section, recorded
 
 STARTUPS_S = (120.0, 300.0, 600.0)
 CHARTS = FOLDER / "policies"
 WIDTH = 80
-VERDICTS = "verdicts"
+VERDICTS, SPEED = "verdicts", "speed"
 
 
 def main(arguments: Sequence[str]) -> None:
     given = _options(arguments)
     console = Console(width=WIDTH)
+    if given.speed:
+        console.print(_recorded_speed())
+        return
     CHARTS.mkdir(parents=True, exist_ok=True)
     todo = [(name, startup_s) for name in given.only or CASES for startup_s in given.startup_s or STARTUPS_S]
     began = time.monotonic()
@@ -55,9 +59,21 @@ def _part(name: str, startup_s: float, given: argparse.Namespace, at: str) -> di
     return {"commit": _commit(), "evaluated_s": evaluated_s, **part(runs)}
 
 
+def _recorded_speed() -> str:
+    found = speed()
+    record_section("policies", SPEED, {"commit": _commit(), **found})
+    times = ", ".join(f"{name} {cpu_s:g} s" for name, cpu_s in found["cpu_s"].items())
+    return f"{found['days']:g} days at 15 s ticks: CPU {times}; the target is {found['target_cpu_s']:g} s"
+
+
+def _parts() -> dict[str, Any]:
+    """What is recorded of the matrix, by load and start-up."""
+    return {title: one for title, one in recorded("policies").items() if title not in {VERDICTS, SPEED}}
+
+
 def _conclude(name: str) -> None:
     """The load's frontiers drawn, and the verdicts over all that is recorded by now."""
-    parts = {title: one for title, one in recorded("policies").items() if title != VERDICTS}
+    parts = _parts()
     mine = [(float(title.split()[1]), title) for title in parts if title.split()[0] == name]
     report.draw_frontiers({title: parts[title] for _, title in sorted(mine)}, CHARTS / f"{name}-frontiers.png")
     record_section("policies", VERDICTS, {"targets": verdicts(parts)})
@@ -80,6 +96,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--days", type=float, default=5.0, help="evaluated at each trace's end (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--no-sweep", dest="sweep", action="store_false", help="defaults only, no frontiers")
+    parser.add_argument("--speed", action="store_true", help="only how long our own replay takes")
     parser.add_argument("--quick", action="store_true", help="the same as --days 1 --seeds 1 --no-sweep")
     given = parser.parse_args(arguments)
     if given.quick:

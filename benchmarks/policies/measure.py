@@ -17,6 +17,11 @@ SWEPT = ("predictive", "hpa", "constant")
 """Whose frontiers are compared: ours, the strongest rival's, and that of no autoscaler at all."""
 
 
+def terms(startup_s: float) -> Terms:
+    """The matrix's rules: those of `tidegate simulate` unless said otherwise."""
+    return Terms(CAPACITY_RPS, startup_s, slo_wait_s=0.5, tick_s=15, min_replicas=1, max_replicas=200)
+
+
 def measure(
     case: Case,
     startup_s: float,
@@ -31,13 +36,13 @@ def measure(
 
     The default comes first. A record is `{"figures": …, "sketch": …}`. `told` hears what is being run.
     """
-    terms = Terms(CAPACITY_RPS, startup_s, slo_wait_s=0.5, tick_s=15, min_replicas=1, max_replicas=200)
+    rules = terms(startup_s)
     arrived, from_s = load(case, seed, evaluated_s)
-    setting, kept = setting_of(arrived, from_s, terms), Kept(arrived, from_s, terms)
+    setting, kept = setting_of(arrived, from_s, rules), Kept(arrived, from_s, rules)
     wanted = [one for name in policies for one in _numbers(name, setting, sweep=sweep and name in SWEPT)]
     for group in _groups([one for one in wanted if kept.find(one.name, one.value(setting)) is None]):
         told(", ".join(one.label for one in group))
-        done = study(arrived, from_s, terms, group)
+        done = study(arrived, from_s, rules, group)
         for choice, sketch in zip(group, done.sketches(), strict=True):
             record = {"figures": done.figures[choice.label], "sketch": asdict(sketch)}
             kept.keep(choice.name, choice.value(setting), record)
