@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.policies import report
 from benchmarks.policies.cases import CAPACITY_RPS, CASES, DAY_S
 from benchmarks.policies.measure import measure
+from benchmarks.policies.page import page
 from benchmarks.policies.speed import speed
 from benchmarks.policies.summary import part, verdicts
 from benchmarks.recording import FOLDER, record_section, recorded
@@ -77,6 +78,7 @@ def _conclude(name: str) -> None:
     mine = [(float(title.split()[1]), title) for title in parts if title.split()[0] == name]
     report.draw_frontiers({title: parts[title] for _, title in sorted(mine)}, CHARTS / f"{name}-frontiers.png")
     record_section("policies", VERDICTS, {"targets": verdicts(parts)})
+    (FOLDER / "policies.md").write_text(page(parts))
 
 
 def _commit() -> str:

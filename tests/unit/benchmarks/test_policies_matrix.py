@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.policies import kept, measure, summary
+from benchmarks.policies import kept, measure, page, summary
 from benchmarks.policies.cases import Case
 from tests.support.views import TERMS
 from tidegate.simulate.arrivals import Arrivals
@@ -122,3 +122,12 @@ def test_verdicts_by_target() -> None:
     assert {part: list(shares) for part, shares in over.items()} == {"nyctaxi 120": ["0.001", "0.003", "0.01"]}
     assert [verdict["met"] for verdict in bad.values()] == [False, True, False, False]
     assert {verdict["met"] for verdict in summary.verdicts({}).values()} == {None}
+
+
+def test_the_page_has_each_part_and_stars_what_beats_us() -> None:
+    written = page.page(
+        {"nyctaxi 600": DEAR | {"evaluated_s": 432000.0}, "nyctaxi 120": CHEAP | {"evaluated_s": 1800.0}}
+    )
+    assert written.index("| nyctaxi, 120 s | 0.021, 1 | 0.20 @ 1.10 |") < written.index("| nyctaxi, 600 s | 5, 1 |")
+    assert "0.20 @ 1.60 | 0.20 @ 1.50\\* |" in written
+    assert "| nyctaxi, 120 s | 0.1% | 1.17 | 2.00 | - | 0.58 |" in written
