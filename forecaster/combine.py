@@ -52,6 +52,10 @@ def _weighted_median(medians: FloatArray, weights: FloatArray) -> FloatArray:
 
     Every member is compared with every other: for a handful of them that takes a third of the time of sorting.
     """
+    if medians.shape[1] == 1:  # one answer: quicker at once than pair by pair
+        under = medians[None] <= medians[:, None]
+        share = np.einsum("ch,cmh->mh", weights, under[:, :, 0].transpose(1, 0, 2))
+        return np.asarray(np.where(share >= 0.5 - 1e-9, medians[:, 0], np.inf).min(axis=0)[None])
     middle = np.full(medians.shape[1:], np.inf)
     for candidate in medians:
         share = np.zeros(candidate.shape)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster import between
 from forecaster.quantiles import upper_quantile
 from tidegate.shared.values import QUANTILES, FloatArray
 
@@ -51,9 +52,9 @@ class Widths:
 
     def at(self, quantiles: tuple[float, ...], horizon: int) -> FloatArray:
         """Factors of 1 and more, shape (quantiles, horizon)."""
-        between = np.array([np.interp(quantiles, QUANTILES, column) for column in self.logs.T])
         bucket = np.searchsorted(self.edges, np.arange(1, horizon + 1))
-        result: FloatArray = np.exp(between[np.minimum(bucket, len(self.edges) - 1)].T)
+        logs = between.levels(QUANTILES, self.logs, quantiles)
+        result: FloatArray = np.exp(logs[:, np.minimum(bucket, len(self.edges) - 1)])
         return result
 
     def widened(self, offsets: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
@@ -75,7 +76,8 @@ class Widths:
         tops = np.vstack((offsets[1:], np.full((1, offsets.shape[1]), np.inf)))
         result = errors.copy()
         for rise, low, top in zip(np.vstack((rises, beyond)), offsets, tops, strict=True):
-            result += rise * np.clip(errors - low, 0.0, top - low)
+            if rise.any():
+                result += rise * np.minimum(np.maximum(errors - low, 0.0), top - low)
         return result
 
     def highest(self, maxima: FloatArray, middle: float, quantiles: tuple[float, ...], window: int) -> FloatArray:

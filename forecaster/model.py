@@ -112,18 +112,12 @@ class FittedModel:
         steps, window = self.steps_in(horizon_s), self.steps_in(window_s)
         places = self.places(max(steps, window))
         median = self.median(int(places.max()) + 1)
-        spread, widths = self.calibration.spread, self.calibration.widths
-        size = spread.size(self.values, median)
-        errors = spread.reach(size)
-        maxima = self.rates_at(median + errors, places[:window]).max(axis=1)
-        middle = float(spread.highest(maxima, (0.5,), window)[0])
-        highest = widths.highest(spread.highest(maxima, quantiles, window), middle, quantiles, window)
-        wanted = errors[: max(paths, 0)] if step == self.step_s else errors
-        rates = self.rates_at(median + widths.moved(wanted, spread.offsets(QUANTILES, size)), places[:steps])
-        if step == self.step_s:
-            offsets = widths.widened(spread.offsets(quantiles, size), quantiles)
-            values = self.rates_at(median + offsets, places[:steps])
-        else:
+        size = self.calibration.spread.size(self.values, median)
+        offsets = self.calibration.spread.offsets(quantiles, size)
+        values = self.rates_at(median + self.calibration.widths.widened(offsets, quantiles), places[:steps])
+        count = max(paths, 0) if step == self.step_s else None
+        rates = self.rates_at(median + self._sampled(size, count), places[:steps])
+        if step != self.step_s:
             rates = regrid_paths(rates, self.step_s, step)
             values = np.quantile(rates, quantiles, axis=0)
         return Forecast(
@@ -134,13 +128,30 @@ class FittedModel:
             quantiles=quantiles,
             values_rps=np.maximum.accumulate(values, axis=0),
             window_s=window_s,
-            window_max_rps=highest,
+            window_max_rps=self._highest(median, size, places[:window], quantiles),
             paths_rps=rates[: max(paths, 0)],
             skill=self.calibration.record.skill(steps),
             history_s=len(self.values) * self.step_s,
             seasons_s=self.seasons_s,
             basis=self.basis,
         )
+
+    def _sampled(self, size: FloatArray, count: int | None) -> FloatArray:
+        """The first `count` error paths (all), widened as the quantiles are, shape (paths, steps)."""
+        spread, widths = self.calibration.spread, self.calibration.widths
+        return widths.moved(spread.reach(size, count), spread.offsets(QUANTILES, size))
+
+    def _highest(
+        self, median: FloatArray, size: FloatArray, places: IntArray, quantiles: tuple[float, ...]
+    ) -> FloatArray:
+        """Quantiles of the maximum over these places, shape (quantiles,)."""
+        spread, widths, window = self.calibration.spread, self.calibration.widths, len(places)
+        reach = int(places.max()) + 1
+        maxima = self.rates_at(median[:reach] + spread.reach(size[:reach]), places).max(axis=1)
+        levels = tuple(sorted({0.5, *quantiles}))
+        highest = spread.highest(maxima, levels, window)
+        wanted = highest[np.searchsorted(levels, quantiles)]
+        return widths.highest(wanted, float(highest[levels.index(0.5)]), quantiles, window)
 
     def references(self, steps: int) -> tuple[FloatArray, float]:
         """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""

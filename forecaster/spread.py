@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster import between
 from forecaster.quantiles import upper_quantile
 from forecaster.volatility import Volatility
 from tidegate.shared.values import FloatArray, IntArray
@@ -62,18 +63,18 @@ class Spread:
         result: FloatArray = self.volatility.at(values, np.array([len(values) - 1]), median[None])[0]
         return result
 
-    def reach(self, size: FloatArray) -> FloatArray:
-        """Error paths over 1..horizon; past what was measured, the last measured ones are held."""
-        steps = np.minimum(np.arange(len(size)), self.paths.shape[1] - 1)
-        result: FloatArray = self.paths[:, steps] * size
+    def reach(self, size: FloatArray, count: int | None = None) -> FloatArray:
+        """The first `count` error paths (all) over 1..horizon; past what was measured, the last measured are held."""
+        paths = self.paths[:count]
+        if len(size) > paths.shape[1]:
+            paths = paths[:, np.minimum(np.arange(len(size)), paths.shape[1] - 1)]
+        result: FloatArray = paths[:, : len(size)] * size
         return result
 
     def offsets(self, quantiles: tuple[float, ...], size: FloatArray) -> FloatArray:
         """Distance of each quantile from the median at each step, shape (quantiles, horizon)."""
-        at_levels = np.array([np.interp(quantiles, LEVELS, column) for column in self.table.T])
-        steps = np.arange(1, len(size) + 1)
-        result: FloatArray = size * np.stack([np.interp(steps, self.knots, column) for column in at_levels.T])
-        return result
+        at_levels = between.levels(LEVELS, self.table, quantiles)
+        return size * between.steps(self.knots, at_levels.T, len(size), logarithmic=False).T
 
     def highest(self, maxima: FloatArray, quantiles: tuple[float, ...], window: int) -> FloatArray:
         """Quantiles of the maximum over the next `window` steps, from each path's (paths,)."""

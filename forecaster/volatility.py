@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster import between
 from forecaster.unrest import Past, features
 from tidegate.shared.values import FloatArray, IntArray
 
@@ -47,8 +48,7 @@ class Volatility:
         horizon = medians.shape[1]
         ahead = np.arange(1, horizon + 1)
         seen = self._features(values, origins, ahead, medians)
-        grid, at = np.log(self.knots), np.log(ahead)
-        weights = np.stack([np.interp(at, grid, column) for column in self.coefficients.T])
+        weights = between.steps(self.knots, self.coefficients, horizon, logarithmic=True).T
         logs = np.zeros(medians.shape)
         for weight, column, mean, unit in zip(weights[1:], seen, self.means, self.units, strict=True):
             logs += weight * ((column - mean) / unit)

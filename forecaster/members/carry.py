@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster import between
 from forecaster.carried import Means
 from forecaster.smoothing import ewma_at, or_zero, robust_scale
 from tidegate.shared.values import FloatArray, IntArray
@@ -42,7 +43,7 @@ class Carry:
     """Fitted memory of deviations. `coefficients` has shape (horizons, features)."""
 
     half_lives: tuple[float, ...]
-    horizons: FloatArray
+    horizons: IntArray
     coefficients: FloatArray
     scale: float
 
@@ -66,9 +67,7 @@ class Carry:
         return result
 
     def _path(self, seen: FloatArray, shifted: FloatArray, horizon: int) -> FloatArray:
-        ahead = np.log(np.arange(1, horizon + 1))
-        grid = np.log(self.horizons)
-        weights = np.stack([np.interp(ahead, grid, column) for column in self.coefficients.T])
+        weights = between.steps(self.horizons, self.coefficients, horizon, logarithmic=True).T
         sure = shifted[:, None]
         result: FloatArray = (1.0 - sure) * (seen @ weights) + sure * seen[:, 1:2]
         return result
@@ -120,7 +119,7 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Carry:
     seen = features(deviation, half_lives, np.arange(len(deviation)))
     clipped = np.clip(seen, -OUTLIER * scale, OUTLIER * scale)
     rows = [_regress(clipped, targets, int(ahead)) for ahead in horizons]
-    return Carry(half_lives, horizons.astype(float), np.array(rows), scale)
+    return Carry(half_lives, horizons, np.array(rows), scale)
 
 
 def _regress(seen: FloatArray, targets: FloatArray, ahead: int) -> FloatArray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster import between
 from forecaster.carried import Means
 from forecaster.members.carry import LAST, Recent, half_lives_for, shift
 from forecaster.members.fixed_season import At
@@ -88,12 +89,10 @@ class Lagged:
         return self.limit / OUTLIER
 
     def _path(self, latest: FloatArray, seasonal: list[FloatArray], shifted: FloatArray, horizon: int) -> FloatArray:
-        grid, at = np.log(self.knots), np.log(np.arange(1, horizon + 1))
-        weights = np.stack([np.interp(at, grid, column) for column in self.coefficients.T])
-        recent = np.clip(latest, -self.limit, self.limit)
-        path: FloatArray = recent @ weights[: recent.shape[1]]
-        for weight, column in zip(weights[recent.shape[1] :], seasonal, strict=True):
-            path = path + weight * np.clip(column, -self.limit, self.limit)
+        weights = between.steps(self.knots, self.coefficients, horizon, logarithmic=True).T
+        path: FloatArray = np.clip(latest, -self.limit, self.limit) @ weights[: latest.shape[1]]
+        for weight, column in zip(weights[latest.shape[1] :], seasonal, strict=True):
+            path = path + weight * np.minimum(np.maximum(column, -self.limit), self.limit)
         sure = shifted[:, None]
         return (1.0 - sure) * path + sure * latest[:, 1:2]
 
