@@ -1,7 +1,7 @@
 """One fit, as a process of its own runs it: reads what it learns from out of the file, and returns bytes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,9 +14,9 @@ from forecaster.database import Database
 from forecaster.demand import DemandReader
 from forecaster.events import Events
 from forecaster.history import History
-from forecaster.launch import Shape
+from forecaster.launch import OWN_CYCLES, Lender, Shape, borrowed
 from forecaster.series import SETTLED_S
-from tidegate.shared.errors import NoData, NotFound
+from tidegate.shared.errors import InvalidRequest, NoData, NotFound
 from tidegate.shared.values import DemandSeries
 
 CALENDAR_AHEAD_S = 400 * 86_400.0
@@ -27,8 +27,8 @@ CALENDAR_AHEAD_S = 400 * 86_400.0
 class Fit:
     """What shall be fitted: everything that a process which shares nothing but the file must be told.
 
-    `lenders` are (model, first season in seconds) of those whose shape may be borrowed; errors are measured up to
-    `horizon_s` (None: the default number of steps), and at least to the furthest horizon asked for, `asked_s`.
+    `lenders` are those whose shape may be borrowed, the likeliest first; errors are measured up to `horizon_s` (None:
+    the default number of steps), and at least to the furthest horizon asked for, `asked_s`.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Fit:
     slow: bool = False
     time_zone: str = "UTC"
     country: str = ""
-    lenders: tuple[tuple[str, float], ...] = ()
+    lenders: tuple[Lender, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +57,40 @@ def run(fit: Fit) -> Fitted:
     began = time.perf_counter()
     database = _opened(fit.path)
     reader = DemandReader(History(database), fit.step_s, fit.stale_s)
-    demand = _settled(reader.learned(fit.model, fit.now_s), fit.now_s)
+    demand, shapes = _learned(reader, fit)
     fitted = model.fit(
         demand,
         calendar=calendars.build(
             fit.time_zone,
             fit.country,
             Events(database).of(fit.model),
-            demand.start_s,
+            min(one.start_s for one in (demand, *(shape.demand for shape in shapes))),
             demand.end_s + CALENDAR_AHEAD_S,
         ),
         horizon_s=max(fit.horizon_s or model.DEFAULT_HORIZON_STEPS * demand.step_s, fit.asked_s),
         slow=fit.slow,
-        shapes=tuple(_shapes(reader, fit, demand.step_s)),
+        shapes=shapes,
     )
     return Fitted(state.dump(fitted), time.perf_counter() - began)
+
+
+def _learned(reader: DemandReader, fit: Fit) -> tuple[DemandSeries, tuple[Shape, ...]]:
+    """What is learned from, and what may be borrowed.
+
+    A launch has few steps and so fine ones, in which nobody's day would fit into what is learned from: where a shape
+    can be borrowed at the step of the likeliest lender, that is the launch's step, too. Raises SeriesNotFound, NoData.
+    """
+    own = _settled(reader.learned(fit.model, fit.now_s), fit.now_s)
+    seen_s = own.step_s * len(own.rate_rps)
+    lenders = [one for one in fit.lenders if seen_s < OWN_CYCLES * one.season_s]
+    if not lenders:
+        return own, ()
+    with suppress(NoData, InvalidRequest):  # its first step of that length is not over, or the lender's is none of its
+        coarse = _settled(reader.learned(fit.model, fit.now_s, max(own.step_s, lenders[0].step_s)), fit.now_s)
+        shapes = tuple(_shapes(reader, lenders, fit.now_s, coarse.step_s))
+        if borrowed(coarse, shapes)[1]:
+            return coarse, shapes
+    return own, tuple(_shapes(reader, lenders, fit.now_s, own.step_s))
 
 
 def _settled(demand: DemandSeries, now_s: float) -> DemandSeries:
@@ -82,10 +101,10 @@ def _settled(demand: DemandSeries, now_s: float) -> DemandSeries:
     return replace(demand, rate_rps=settled) if enough else demand
 
 
-def _shapes(reader: DemandReader, fit: Fit, step_s: float) -> Iterator[Shape]:
-    for name, season_s in fit.lenders:
-        with suppress(NoData, NotFound):  # forgotten meanwhile: then there is nothing to borrow
-            yield Shape(reader.learned(name, fit.now_s, step_s), season_s)
+def _shapes(reader: DemandReader, lenders: Iterable[Lender], now_s: float, step_s: float) -> Iterator[Shape]:
+    for one in lenders:
+        with suppress(NoData, NotFound, InvalidRequest):  # forgotten meanwhile, or of a step that doesn't go with it
+            yield Shape(reader.learned(one.model, now_s, step_s), one.season_s)
 
 
 @lru_cache(maxsize=1)

@@ -18,12 +18,30 @@ LEAST_OVERLAP = 8
 """Steps in common from which on the choice among several is by likeness; before, the first named is taken."""
 
 
+LONGEST_S = 86_400.0
+"""Two days are enough to stand on: nobody borrows for two weeks because others know theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """A model whose shape may be borrowed, the season that it has to lend, and the step that it is modelled at."""
+
+    model: str
+    season_s: float
+    step_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """What can be borrowed: another model's demand and its first season in seconds."""
+    """What can be borrowed: another model's demand, and the season in it."""
 
     demand: DemandSeries
     season_s: float
+
+
+def season_to_lend(seasons_s: Sequence[float]) -> float:
+    """The longest of a model's seasons up to a day; the shortest where all are longer."""
+    return max((one for one in seasons_s if one <= LONGEST_S), default=min(seasons_s))
 
 
 def borrowed(own: DemandSeries, shapes: Sequence[Shape]) -> tuple[DemandSeries, str]:

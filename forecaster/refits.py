@@ -13,6 +13,7 @@ from forecaster import fits, state
 from forecaster.database import Database
 from forecaster.events import Events
 from forecaster.fits import Fit, Fitted
+from forecaster.launch import Lender, season_to_lend
 from forecaster.metrics import Metrics
 from forecaster.saved_fits import SavedFit, SavedFits
 from forecaster.serving import Series
@@ -148,11 +149,11 @@ class Refits:
         task.add_done_callback(self._tasks.discard)
 
 
-def _lenders(series: Series, known: dict[str, Series], named: str | None) -> tuple[tuple[str, float], ...]:
+def _lenders(series: Series, known: dict[str, Series], named: str | None) -> tuple[Lender, ...]:
     """Whose shape may be borrowed: the model that is named, else those known best; none once it has its own."""
     if series.settled is not None and series.settled.periods and not series.settled.basis:
         return ()
     others = [one.settled for one in known.values() if one is not series and one.settled and one.settled.periods]
     own = [one for one in others if not one.basis and (named is None or one.model == named)]
     own.sort(key=lambda one: -len(one.values) * one.step_s)
-    return tuple((one.model, one.seasons_s[0]) for one in own[:LENDERS])
+    return tuple(Lender(one.model, season_to_lend(one.seasons_s), one.step_s) for one in own[:LENDERS])

@@ -13,7 +13,7 @@ from forecaster.lease import LEASE_S
 from forecaster.observations import Observation
 from forecaster.saved_fits import SavedFit, SavedFits
 from tests.support.engines import START_S, TIDE, Rig
-from tests.support.tides import tide_rates
+from tests.support.tides import counted, tide_rates
 from tidegate.shared.errors import NotReady, SeriesNotFound
 
 
@@ -51,6 +51,23 @@ async def test_a_launch_borrows_the_shape_of_the_model_that_is_named_and_says_so
     assert "the shape of letters" in forecast.basis
     assert forecast.values_rps[0].max() > 3 * np.median(forecast.values_rps[0]), "its spikes are there"
     rig.database.close()
+
+
+async def test_a_launch_of_some_minutes_of_seconds_borrows_a_day_at_the_lenders_step(rig: Rig):
+    day_s, minutes = 86_400.0, 60.0 * np.arange(5 * 1440)
+    begin_s = rig.now_s // day_s * day_s
+
+    def tide(times_s: np.ndarray) -> np.ndarray:
+        return 50.0 + 40.0 * np.sin(2.0 * np.pi * times_s / day_s)
+
+    await rig.engine.observe([Observation("letters", "r1", begin_s, 60.0, counted(tide(minutes), 60.0).rate_rps)])
+    rig.now_s = begin_s + 5 * day_s
+    await rig.engine.forecast(Question("letters", 3600.0))
+    own = counted(tide(5 * day_s - 600.0 + np.arange(600.0)) / 5.0).rate_rps
+    await rig.observe(own, start_s=rig.now_s - 600.0)
+    forecast = await rig.forecast(6 * 3600.0)
+    assert (forecast.step_s, "the shape of letters" in forecast.basis) == (60.0, True)
+    assert forecast.values_rps[0, -1] == pytest.approx(90.0 / 5.0, rel=0.15), "high water is six hours ahead"
 
 
 async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp_path: Path):

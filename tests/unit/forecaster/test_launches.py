@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from forecaster.launch import Shape, borrowed
+from forecaster.launch import Shape, borrowed, season_to_lend
 from forecaster.model import fit
 from tests.support.tides import counted, tide_rates
 from tidegate.shared.values import DemandSeries
@@ -38,3 +38,10 @@ def test_what_knows_its_season_or_has_nothing_in_common_borrows_nothing(own: Dem
     series, lender = borrowed(own, [OLD])
     assert series is own
     assert lender == ""
+
+
+@pytest.mark.parametrize(
+    ("seasons_s", "lent_s"), [((3600.0, 86_400.0), 86_400.0), ((604_800.0, 86_400.0), 86_400.0), ((1e6,), 1e6)]
+)
+def test_what_is_lent_is_the_day_where_there_is_one(seasons_s: tuple[float, ...], lent_s: float):
+    assert season_to_lend(seasons_s) == lent_s
