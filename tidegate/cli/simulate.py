@@ -87,8 +87,11 @@ def simulate(
         span = f"{form.write(load.start_s)} to {form.write(load.end_s)}"
         raise InvalidSeries(f"--evaluate-from {evaluate_from} is not in the file, which holds {span}")
     terms = Terms(capacity_rps, startup_s, slo_wait_s, tick_s, min_replicas, max_replicas)
-    with nullcontext() if plans is None else plans_file("--plans", plans) as explain:
-        done = study(load, from_s, terms, chosen, risk=risk, sweep=sweep, explain=explain)
+    with (
+        nullcontext() if plans is None else plans_file("--plans", plans) as explain,
+        output.progress_bar("replay") as progress,
+    ):
+        done = study(load, from_s, terms, chosen, risk=risk, sweep=sweep, explain=explain, progress=progress)
     report = {"evaluate_from": form.write(from_s), **done.report()}
     if decisions is not None:
         _write(done.runs, form, decisions)

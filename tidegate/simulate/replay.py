@@ -1,6 +1,6 @@
 """Runs policies through the world, tick by tick, and adds up what came of it. PURE and deterministic."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,7 @@ def replay(
     counts: FloatArray,
     before: FloatArray,
     start_s: float,
-    watch: Watch | None = None,
+    watches: Sequence[Watch] = (),
 ) -> list[Run]:
     """Ticks from `start_s` on, `counts` arrivals per second ahead, `before` the seconds of the last tick before.
 
@@ -74,7 +74,7 @@ def replay(
             moments.append(Moment(name, desired, view.ready, view.starting, view.backlog))
             world.ask(desired)
             world.advance(arriving)
-        if watch is not None:
+        for watch in watches:
             watch(moments)
     return [_run(name, start_s, decisions[name], world) for name, world in worlds.items()]
 

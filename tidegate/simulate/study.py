@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from tidegate.shared.values import Plan
@@ -16,6 +17,9 @@ from tidegate.simulate.sketch import Sketch, sketch
 from tidegate.simulate.spikes import find
 
 Explain = Callable[[Plan, list[Moment]], None]
+Progress = Callable[[int, int], None]
+TOLD_EVERY = 100
+"""Ticks between two words of progress."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +60,13 @@ def study(
     risk: float = DEFAULT_RISK,
     sweep: bool = False,
     explain: Explain | None = None,
+    progress: Progress | None = None,
 ) -> Study:
     """Replay `load` from `from_s` on under every policy chosen, and over their ranges for a `sweep`.
 
     What came before is history to learn from. `explain` is told every plan of ours, `plan.pool` being its policy's
-    label, with what the others asked for at that tick. Raises InvalidRequest and InvalidSeries.
+    label, with what the others asked for at that tick; `progress` how many ticks are done, of how many. Raises
+    InvalidRequest and InvalidSeries.
     """
     setting = setting_of(load, from_s, terms, risk)
     swept = {choice.name: choice.swept(setting) for choice in chosen} if sweep else {}
@@ -70,8 +76,10 @@ def study(
     for label, one in every.items():
         first.setdefault((one.name, one.value(setting)), label)
     policies = {label: every[label].make(setting) for label in first.values()}
-    watch = None if explain is None else _explaining(policies, explain)
-    done = replay(policies, terms, setting.ahead, setting.history.counts[-terms.tick_s :], from_s, watch)
+    watches = [] if explain is None else [_explaining(policies, explain)]
+    if progress is not None:
+        watches.append(_progressing(progress, -(-len(setting.ahead) // terms.tick_s)))
+    done = replay(policies, terms, setting.ahead, setting.history.counts[-terms.tick_s :], from_s, watches)
     by_label = {run.policy: run for run in done}
     runs = [replace(by_label[first[one.name, one.value(setting)]], policy=label) for label, one in every.items()]
     spikes = find(setting.ahead, terms)
@@ -91,6 +99,17 @@ def setting_of(load: Arrivals, from_s: float, terms: Terms, risk: float = DEFAUL
     """What policies are made from: the load before `from_s` is their past."""
     history = Arrivals(load.start_s, load.between(load.start_s, from_s))
     return Setting(terms, history, load.between(from_s, load.end_s), risk)
+
+
+def _progressing(progress: Progress, ticks: int) -> Watch:
+    done = count(1)
+
+    def watch(_: list[Moment]) -> None:
+        at = next(done)
+        if at % TOLD_EVERY == 0 or at == ticks:
+            progress(at, ticks)
+
+    return watch
 
 
 def _explaining(policies: Mapping[str, Policy], explain: Explain) -> Watch:

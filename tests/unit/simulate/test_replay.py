@@ -13,6 +13,7 @@ from tidegate.simulate.policies import Policy, Terms, View
 from tidegate.simulate.predictive import Learner, model_step_s
 from tidegate.simulate.replay import Run, replay
 from tidegate.simulate.report import clairvoyant_replica_seconds, figures
+from tidegate.simulate.study import study
 
 TERMS = Terms(capacity_rps=10.0, startup_s=20.0, slo_wait_s=0.5, tick_s=5, min_replicas=1, max_replicas=40)
 DAY_S = 240
@@ -91,6 +92,26 @@ def test_policies_in_one_replay_do_what_they_do_alone() -> None:
     policies = {choice.label: choice.make(setting) for choice in chosen}
     together = replay(policies, TERMS, counts, HISTORY.counts[-5:], HISTORY.end_s)
     assert [one.decisions for one in together] == [run(choice.label, counts).decisions for choice in chosen]
+
+
+def test_a_study_tells_plans_and_progress_and_runs_a_default_that_is_swept_once() -> None:
+    told: list[tuple[str, float, list[str]]] = []
+    progress: list[tuple[int, int]] = []
+    load, from_s = Arrivals(0.0, COUNTS[:-3]), len(COUNTS) - 505.0  # the last tick is cut short
+    done = study(
+        load,
+        from_s,
+        TERMS,
+        choices("hpa,predictive"),
+        explain=lambda plan, rivals: told.append((plan.pool, plan.at_s, [one.policy for one in rivals])),
+        progress=lambda at, of: progress.append((at, of)),
+    )
+    assert progress == [(100, 101), (101, 101)]
+    assert told[0] == ("predictive", from_s, ["hpa"])
+    assert len(told) == 101
+    swept = study(load, from_s, TERMS, choices("hpa"), sweep=True)
+    assert swept.figures["hpa"] == swept.figures["hpa=0.8"] == done.figures["hpa"]
+    assert len(swept.runs) == 9
 
 
 def test_predictive_is_there_before_a_recurring_spike_and_hpa_is_not() -> None:
