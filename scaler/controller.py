@@ -14,6 +14,7 @@ from scaler.pool import Pool
 from scaler.readings import RouterReading, pool_reading
 from scaler.settings import ScalerSettings
 from scaler.store import Store
+from scaler.told_events import EventBook, ToldEvents
 from tidegate.shared.values import Forecast, Plan
 
 FORGET_EVERY_TICKS = 500
@@ -33,8 +34,8 @@ class RouterSource(Protocol):
         """One reading per router; None for a silent one."""
 
 
-class ForecastSource(Protocol):
-    """Reads the forecaster."""
+class ForecastSource(EventBook, Protocol):
+    """Reads the forecaster, and tells it what is planned."""
 
     async def read(
         self, models: Sequence[str], horizon_s: float, window_s: float
@@ -63,6 +64,7 @@ class Controller:
         self._metrics = metrics
         self._clock = clock
         self._before: list[RouterReading | None] = [None] * len(settings.routers)
+        self._told_events = ToldEvents(forecasts, clock)
         self._ticks = 0
         self.pools: dict[str, Pool] = {}
         self._follow_wishes()
@@ -88,8 +90,8 @@ class Controller:
         self._follow_wishes()
         pools = list(self.pools.values())
         reads = [self._forecasts.read(one.spec.models, one.horizon_s, one.horizon_s) for one in pools]
-        routers, forecasts, _ = await asyncio.gather(
-            self._routers.read(), asyncio.gather(*reads), self._executor.refresh(self._clock())
+        routers, forecasts, *_ = await asyncio.gather(
+            self._routers.read(), asyncio.gather(*reads), self._executor.refresh(self._clock()), self._tell_events()
         )
         now_s = self._clock()
         proposals = [self._propose(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
@@ -104,6 +106,10 @@ class Controller:
         if self._ticks % FORGET_EVERY_TICKS == 0:
             self._store.forget(now_s - self._settings.keep_plans_s, now_s - self._settings.keep_audit_s)
         self._ticks += 1
+
+    async def _tell_events(self) -> None:
+        if self._executor.leads:
+            await self._told_events.follow({name: pool.events for name, pool in self.pools.items()})
 
     async def _announce(self, pool: Pool, now_s: float) -> None:
         """Tell the routers when to expect the pool's next replica."""

@@ -1,37 +1,35 @@
-"""Planned events put into a forecast. PURE."""
+"""Planned events of pools: the forecaster forecasts them, and does not learn from them; what it is told. PURE."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-
-from scaler.observation import PoolForecast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """In [start, end) the demand is `factor` times what is forecast, or `rate_rows_per_s`, whichever is given."""
+    """In [start, end) a model's demand is the usual times `factor` plus `added_rps`; a factor of 0 says it outright."""
 
+    model: str
     name: str
     start_s: float
     end_s: float
-    factor: float | None = None
-    rate_rows_per_s: float | None = None
+    factor: float = 1.0
+    added_rps: float = 0.0
 
 
-def planned(forecast: PoolForecast, events: Sequence[Event], now_s: float) -> PoolForecast:
-    """The forecast with its events. A step that an event covers in part takes that part of it."""
-    starts = now_s + forecast.step_s * np.arange(forecast.paths_rows_per_s.shape[1])
-    paths, names = forecast.paths_rows_per_s, []
-    for event in events:
-        until = np.minimum(starts + forecast.step_s, event.end_s)
-        share = np.clip((until - np.maximum(starts, event.start_s)) / forecast.step_s, 0.0, 1.0)
-        if not share.any():
-            continue
-        during = paths * event.factor if event.factor is not None else event.rate_rows_per_s
-        paths = np.where(share > 0, (1 - share) * paths + share * during, paths)
-        names.append(event.name)
-    if not names:
-        return forecast
-    note = f"with the planned {', '.join(names)}"
-    return replace(forecast, paths_rows_per_s=paths, note="; ".join(part for part in (forecast.note, note) if part))
+def own_name(pool: str, name: str) -> str:
+    """What the forecaster knows a pool's event by: the pool's own ones can be told from everybody else's."""
+    return f"{pool}/{name}"
+
+
+def changes(pool: str, wished: Iterable[Event], known: Iterable[Event]) -> tuple[list[Event], list[Event]]:
+    """(to add or replace, to remove), so that what the forecaster knows of the pool is what is wished for."""
+    wanted = {(one.model, one.name): one for one in wished}
+    there = {(one.model, one.name): one for one in known if one.name.startswith(own_name(pool, ""))}
+    new = [one for key, one in wanted.items() if there.get(key) != one]
+    return new, [one for key, one in there.items() if key not in wanted]
+
+
+def note(events: Sequence[Event], now_s: float, horizon_s: float) -> str:
+    """Which of them bear on the time ahead, in words; empty for none."""
+    near = {one.name.partition("/")[2]: None for one in events if one.start_s < now_s + horizon_s and one.end_s > now_s}
+    return f"with the planned {', '.join(near)}" if near else ""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -10,7 +11,7 @@ from scaler.capacity import STRAINED, pool_capacity, under_load
 from scaler.capacity import update as update_capacity
 from scaler.decision import Decision, Proposal
 from scaler.demand import grid, pool_forecast
-from scaler.events import planned
+from scaler.events import note
 from scaler.fleet import FleetView
 from scaler.lead import KEPT_STARTS, pool_lead, quick_lead_s
 from scaler.metrics import Metrics
@@ -49,7 +50,7 @@ class Pool:
         """What is wished for from now on; what was measured and remembered stays."""
         self.settings = settings
         self.spec = pool_spec(settings)
-        self._events = pool_events(settings)
+        self.events = pool_events(settings)
 
     @property
     def ours(self) -> bool:
@@ -134,7 +135,7 @@ class Pool:
         self, now_s: float, reading: PoolReading, forecasts: tuple[dict[str, Forecast], dict[str, str]]
     ) -> Observation:
         lead = pool_lead(self._leads_s, self.settings.prior_lead_s)
-        ahead, note = self._forecast(now_s, reading, forecasts, lead.seconds + self._tick_s)
+        ahead, why = self._forecast(now_s, reading, forecasts, lead.seconds + self._tick_s)
         return Observation(
             now_s=now_s,
             tick_s=self._tick_s,
@@ -147,7 +148,7 @@ class Pool:
             outstanding_rows=reading.outstanding_rows,
             load=reading.load,
             forecast=ahead,
-            forecast_note=note,
+            forecast_note=why,
         )
 
     def _work(self, reading: PoolReading) -> dict[str, float]:
@@ -167,6 +168,6 @@ class Pool:
             found, reading.cost_rows, reading.demand_rps or {}, now_s, self.horizon_s, grid(window_s, self._tick_s)
         )
         if ahead is not None:
-            ahead = planned(ahead, self._events, now_s)
+            ahead = replace(ahead, note="; ".join(filter(None, (ahead.note, note(self.events, now_s, self.horizon_s)))))
         missing = "; ".join(f"{model}: {why}" for model, why in reasons.items())
         return ahead, missing or "the forecasts carry no sample paths, or end before now"

@@ -1,6 +1,6 @@
 """From a pool's settings to the values that the planner takes. PURE but for its input."""
 
-from scaler.events import Event
+from scaler.events import Event, own_name
 from scaler.hpa import HpaSpec
 from scaler.hpa_behavior import scale_down_default, scale_up_default
 from scaler.observation import PoolSpec
@@ -35,8 +35,16 @@ def pool_spec(settings: PoolSettings) -> PoolSpec:
 
 
 def pool_events(settings: PoolSettings) -> tuple[Event, ...]:
-    """The planned events of a pool."""
+    """The planned events of a pool, as the forecaster is told them."""
     return tuple(
-        Event(one.name, one.start.timestamp(), one.end.timestamp(), one.factor, one.rate_rows_per_s)
+        Event(
+            model,
+            own_name(settings.name, one.name),
+            one.start.timestamp(),
+            one.end.timestamp(),
+            one.factor or 0.0,
+            one.rate_rps or 0.0,
+        )
         for one in settings.events
+        for model in ([one.model] if one.model else settings.models)
     )

@@ -26,7 +26,7 @@ class HpaSettings(Table):
 
 
 class EventSettings(Table):
-    """A planned event: what the history can't know, such as a launch."""
+    """A planned event: what the history can't know, such as a launch. The forecaster is told of it."""
 
     name: str = Field(min_length=1)
     """What it is called where decisions are explained."""
@@ -34,17 +34,19 @@ class EventSettings(Table):
     """Its first moment, with a time zone."""
     end: AwareDatetime
     """Its end."""
+    model: str = ""
+    """The model of the pool that has it; unset: each of them."""
     factor: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """The forecast demand is multiplied by this."""
-    rate_rows_per_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """The demand is this, whatever is forecast. Exactly one of the two is given."""
+    """The model's usual demand is multiplied by this."""
+    rate_rps: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The model's demand is this many requests/s, whatever is usual. Exactly one of the two is given."""
 
     @model_validator(mode="after")
     def _check(self) -> "EventSettings":
         if self.end <= self.start:
             raise ValueError(f"event {self.name!r} ends at {self.end.isoformat()}, not after it starts")
-        if (self.factor is None) == (self.rate_rows_per_s is None):
-            raise ValueError(f"event {self.name!r} needs a factor or a rate_rows_per_s, and not both")
+        if (self.factor is None) == (self.rate_rps is None):
+            raise ValueError(f"event {self.name!r} needs a factor or a rate_rps, and not both")
         return self
 
 
@@ -120,7 +122,7 @@ class PoolSettings(Table):
     paused: bool = False
     """Plans are made and shown, and nothing is scaled. (`tidegate scale pause` does it for a while.)"""
     events: tuple[EventSettings, ...] = ()
-    """Planned events; where two overlap the later in this list wins."""
+    """Planned events; where two overlap both count."""
     hpa: HpaSettings = HpaSettings()
     """The HPA to compare with."""
 
@@ -130,6 +132,12 @@ class PoolSettings(Table):
             raise ValueError(
                 f"pool {self.name!r}: min_replicas = {self.min_replicas} is more than max_replicas = "
                 f"{self.max_replicas}"
+            )
+        strange = [one for one in self.events if one.model and one.model not in self.models]
+        if strange:
+            raise ValueError(
+                f"event {strange[0].name!r} is of model {strange[0].model!r}; pool {self.name!r} has: "
+                f"{', '.join(self.models)}"
             )
         return self
 

@@ -1,12 +1,14 @@
 """Where the scaler reads: every router's state, and the forecaster. A source that fails answers None, never zero."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import grpc
 import structlog
 
 from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc
+from scaler.events import Event, changes
 from scaler.readings import BackendReading, ModelReading, RouterReading
 from tidegate.shared import wire_forecast
 from tidegate.shared.grpc_server import channel
@@ -126,6 +128,23 @@ class Forecasts:
         forecasts = {m: one for m, one in zip(models, answers, strict=True) if isinstance(one, Forecast)}
         reasons = {m: one for m, one in zip(models, answers, strict=True) if isinstance(one, str)}
         return forecasts, reasons
+
+    async def plan_events(self, pool: str, events: Sequence[Event]) -> str:
+        """Make a pool's events at the forecaster these ones; empty, or why that failed."""
+        try:
+            listed = await self._stub.ListEvents(forecast_pb2.ListEventsRequest(), timeout=self._timeout_s)
+            known = [
+                Event(one.model, one.name, one.start_s, one.end_s, one.factor, one.added_rps) for one in listed.events
+            ]
+            new, gone = changes(pool, events, known)
+            for one in gone:
+                request = forecast_pb2.RemoveEventRequest(model=one.model, name=one.name)
+                await self._stub.RemoveEvent(request, timeout=self._timeout_s)
+            for one in new:
+                await self._stub.AddEvent(forecast_pb2.Event(**dataclasses.asdict(one)), timeout=self._timeout_s)
+        except grpc.aio.AioRpcError as error:
+            return f"{error.code().name}: {error.details()}"
+        return ""
 
     async def close(self) -> None:
         """Close the channel."""

@@ -17,6 +17,10 @@ class Executor(Protocol):
     def acts(self) -> bool:
         """False when plans are only made, never carried out."""
 
+    @property
+    def leads(self) -> bool:
+        """False for one of several scalers while another speaks for all."""
+
     def pools(self) -> Mapping[str, PoolSettings]:
         """The pools as they are wished for now, by name."""
 

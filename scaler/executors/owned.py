@@ -34,6 +34,11 @@ class Owned:
         """Whether its launcher does."""
         return self._launcher.acts
 
+    @property
+    def leads(self) -> bool:
+        """True: there is no other."""
+        return True
+
     def pools(self) -> Mapping[str, PoolSettings]:
         """Those of the settings."""
         return self._pools

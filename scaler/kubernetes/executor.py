@@ -53,7 +53,12 @@ class Kubernetes:
     @property
     def acts(self) -> bool:
         """True for the leader, unless this is a dry run."""
-        return self._elector.leads and not self._settings.dry_run
+        return self.leads and not self._settings.dry_run
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one of several scalers holds the lease."""
+        return self._elector.leads
 
     def pools(self) -> Mapping[str, PoolSettings]:
         """The PredictiveScalers that can be decided: sound, and their pods seen."""
@@ -78,7 +83,7 @@ class Kubernetes:
             self._back_off.done(name)
         for name, one in wishes.items():
             await self._follow(name, one, now_s)
-        leads = self._elector.leads
+        leads = self.leads
         await asyncio.gather(*(pool.target.look(now_s, leads=leads and pool.ours) for pool in self._pools.values()))
         undecided = [pool for name, pool in self._pools.items() if name not in self.pools()]
         await asyncio.gather(*(self._report(pool, now_s) for pool in undecided if self._hopeless(pool, now_s)))
@@ -137,7 +142,7 @@ class Kubernetes:
         """Why nothing may be done now; None when the decision may be carried out."""
         if self._settings.dry_run:
             return Condition("Active", False, "DryRun", "the scaler runs dry: [scaler.kubernetes] dry_run")
-        if not self._elector.leads:
+        if not self.leads:
             return Condition("Active", False, "NotLeading", "another scaler leads")
         if not pool.ours:
             return Condition("Active", False, "ScaledByKeda", "spec.scaledBy is keda: a ScaledObject follows the plans")
@@ -153,7 +158,7 @@ class Kubernetes:
 
     async def _report(self, pool: ClusterPool, now_s: float) -> None:
         """The status is the leader's to write, in a dry run too: it is how one sees what would be done."""
-        if not self._elector.leads:
+        if not self.leads:
             return
         active = self._obstacle(pool, now_s)
         if active is None:

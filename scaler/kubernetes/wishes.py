@@ -76,8 +76,9 @@ def _pool(name: str, spec: Mapping[str, Any]) -> PoolSettings:
             name=one["name"],
             start=one["start"],
             end=one["end"],
+            model=one.get("model", ""),
             factor=one.get("factor"),
-            rate_rows_per_s=one.get("rowsPerSecond"),
+            rate_rps=one.get("requestsPerSecond"),
         )
         for one in spec.get("events", ())
     ]

@@ -10,6 +10,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from scaler.controller import Controller
+from scaler.events import Event
 from scaler.executors.base import Executor
 from scaler.kubernetes.start import kubernetes
 from scaler.metrics import Metrics
@@ -70,6 +71,11 @@ class Forecasts:
 
     def __init__(self) -> None:
         self.rate_rps: Callable[[float], float] = lambda _: 5.0
+        self.planned: dict[str, Sequence[Event]] = {}
+
+    async def plan_events(self, pool: str, events: Sequence[Event]) -> str:
+        self.planned[pool] = events
+        return ""
 
     async def read(
         self, models: Sequence[str], horizon_s: float, window_s: float

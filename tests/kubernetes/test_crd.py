@@ -20,7 +20,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "priors": {"prior": {"capacityRowsPerSecond": 80, "leadSeconds": 300}},
     "limits": {"scaleOut": {"maxPerDecision": 4}, "scaleIn": {"maxPerDecision": 1, "drainSeconds": 0}},
     "a factor over a window": {"events": [{**LAUNCH, "factor": 3}]},
-    "a rate over a window": {"events": [{**LAUNCH, "rowsPerSecond": 500}]},
+    "a rate over a window": {"events": [{**LAUNCH, "requestsPerSecond": 500}]},
     "paused": {"paused": True},
     "a weight and a size for the budget": {"priority": 2.5, "unitsPerReplica": 8},
 }
@@ -44,7 +44,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "part of a GPU": ({"unitsPerReplica": 0.5}, "spec.unitsPerReplica"),
     "an unknown hand": ({"scaledBy": "hpa"}, "spec.scaledBy"),
     "an event without effect": ({"events": [LAUNCH]}, "spec.events.factor"),
-    "an event with two": ({"events": [{**LAUNCH, "factor": 2, "rowsPerSecond": 9}]}, "oneOf"),
+    "an event with two": ({"events": [{**LAUNCH, "factor": 2, "requestsPerSecond": 9}]}, "oneOf"),
     "an event without end": ({"events": [{"name": "x", "start": LAUNCH["start"], "factor": 2}]}, "spec.events.end"),
     "an event some day": ({"events": [{**LAUNCH, "start": "soon", "factor": 2}]}, "spec.events.start"),
     "an event twice": ({"events": [{**LAUNCH, "factor": 2}] * 2}, "spec.events"),

@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+from scaler.events import Event
 from scaler.overrides import Kind, Override
 from tests.kubernetes.cluster import Cluster, Object, eventually
 from tests.kubernetes.control_plane import ControlPlane
@@ -100,6 +101,18 @@ async def test_any_kind_with_a_scale_and_the_cheapest_pod_goes(
             await at_work.wish(minReplicas=2)
             assert await at_work.until_ready(2) == pods[:2]
         assert at_work.routers.drained == [pods[2]]
+
+
+async def test_the_forecaster_is_told_of_planned_events_and_of_their_end(
+    plane: ControlPlane, cluster: Cluster, tmp_path: Path
+) -> None:
+    launch = {"name": "launch", "start": "2026-03-01T12:00:00Z", "end": "2026-03-01T13:00:00Z", "factor": 3}
+    async with scene(plane, cluster, tmp_path, events=[launch]) as at_work, at_work.scaler():
+        told = at_work.forecasts.planned
+        await until(lambda: bool(told.get("digits")))
+        assert told["digits"] == (Event("m", "digits/launch", 1_772_366_400.0, 1_772_370_000.0, 3.0, 0.0),)
+        await cluster.delete(SCALER_API, "PredictiveScaler", "digits")
+        await until(lambda: not told["digits"])
 
 
 async def test_what_people_override_stands_in_the_status_and_outlives_the_scaler(

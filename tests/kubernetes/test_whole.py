@@ -156,10 +156,10 @@ async def protect(cluster: Cluster) -> None:
     )
 
 
-def planned(rows_per_s: float, starts_at_s: float, lasts_s: float) -> list[dict[str, object]]:
+def planned(rate_rps: float, starts_at_s: float, lasts_s: float) -> list[dict[str, object]]:
     """A calendar with one event."""
     start, end = (datetime.fromtimestamp(at, UTC).isoformat() for at in (starts_at_s, starts_at_s + lasts_s))
-    return [{"name": "planned", "start": start, "end": end, "rowsPerSecond": rows_per_s}]
+    return [{"name": "planned", "start": start, "end": end, "requestsPerSecond": rate_rps}]
 
 
 def assert_none_lost(results: Sequence[LoadResult], due_s: Any) -> None:
