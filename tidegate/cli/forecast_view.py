@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from forecaster.words import duration
@@ -26,8 +26,10 @@ WIDEST = 120
 
 
 def print_series(found: pb.ListSeriesResponse) -> None:
-    """A table of all series."""
-    table = Table("model", "step", "history", "seen", "rate", "gaps", "seasons", "skill", "note")
+    """A table of all series, and below it what there is to say of some."""
+    table = Table(Column("model", overflow="fold", min_width=12))
+    for name in ("step", "history", "seen", "rate", "gaps", "seasons", "skill"):
+        table.add_column(name, no_wrap=name != "seasons")
     now_s = time.time()
     for one in found.series:
         table.add_row(
@@ -39,9 +41,12 @@ def print_series(found: pb.ListSeriesResponse) -> None:
             f"{one.missing_fraction:.0%}",
             ", ".join(duration(s) for s in one.seasons_s) or "-",
             f"{one.skill.vs_seasonal_naive:+.2f}" if one.skill.origins else "-",
-            one.failure or one.basis or "-",
         )
-    Console().print(table if found.series else "no demand was observed yet: follow a router, or import a file")
+    console = Console()
+    console.print(table if found.series else "no demand was observed yet: follow a router, or import a file")
+    for one in found.series:
+        if note := one.failure or one.basis:
+            console.print(Text(f"{one.model}: {note}"))
 
 
 def series_values(one: pb.SeriesInfo) -> dict[str, Any]:

@@ -39,10 +39,11 @@ Progress = Callable[[int, int], None]
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on stderr while something runs; gone when it is done."""
+    """A bar on stderr while something runs; gone when it is done. None where stderr is no terminal."""
     from rich.progress import Progress as Bar
 
-    with Bar(console=progress_console(), transient=True) as shown:
+    console = progress_console()
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task(what, total=None)
         yield lambda done, of: shown.update(task, completed=done, total=of)
 
