@@ -90,22 +90,25 @@ class Engine:
         now_s = self._clock()
 
         def ask(model: FittedModel) -> Forecast:
-            answers = series.answers(model)
-            if question not in answers:
-                answers[question] = model.forecast(
+            answer = series.answered(model, question)
+            if answer is None:
+                answer = model.forecast(
                     question.horizon_s,
                     quantiles=question.quantiles or QUANTILES,
                     window_s=question.window_s,
                     paths=question.paths,
                     step_s=question.step_s,
                 )
-            return replace(answers[question], issued_at_s=now_s)
+                series.keep_answer(model, question, answer)
+            return answer
 
-        forecast = await asyncio.to_thread(self.shelf.answer, series, now_s, ask)
+        forecast = series.answered(series.current(now_s), question)
+        if forecast is None:
+            forecast = await asyncio.to_thread(self.shelf.answer, series, now_s, ask)
         furthest_s = max(question.horizon_s, question.window_s)
         series.asked_for(furthest_s)
         self._metrics.forecast_seconds.observe(time.perf_counter() - began)
-        return forecast
+        return replace(forecast, issued_at_s=now_s)
 
     async def watch(self, question: Question, every_s: float) -> AsyncIterator[Forecast]:
         """A forecast now, and another every `every_s` (0: at every step of the series). Raises as `forecast` does."""

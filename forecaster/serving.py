@@ -45,8 +45,7 @@ class Series:
     _read: int = -1
     _since: FittedModel | None = None
     _young: FloatArray = field(default_factory=lambda: np.zeros(0))
-    _answers: dict[Hashable, Forecast] = field(default_factory=dict)
-    _answered_by: FittedModel | None = None
+    _answers: tuple[FittedModel | None, dict[Hashable, Forecast]] = (None, {})
 
     def serve(self, fitted: FittedModel, saved_at_s: float) -> None:
         """Take a new fit, kept in the file at that time."""
@@ -65,11 +64,17 @@ class Series:
             return None
         return fresh
 
-    def answers(self, model: FittedModel) -> dict[Hashable, Forecast]:
-        """What this very state of the model has answered already, by question: scalers ask the same again and again."""
-        if self._answered_by is not model or len(self._answers) >= MOST_ANSWERS:
-            self._answered_by, self._answers = model, {}
-        return self._answers
+    def answered(self, model: FittedModel | None, question: Hashable) -> Forecast | None:
+        """What this very state of the model has answered to this, if it has: scalers ask the same again and again."""
+        answered_by, answers = self._answers
+        return answers.get(question) if model is not None and model is answered_by else None
+
+    def keep_answer(self, model: FittedModel, question: Hashable, answer: Forecast) -> None:
+        """Keep what this very state of the model has answered."""
+        answered_by, answers = self._answers
+        if answered_by is not model or len(answers) >= MOST_ANSWERS:
+            answers = {}
+        self._answers = (model, {**answers, question: answer})
 
     def settles(self, now_s: float) -> bool:
         """Whether enough has become so old that it can be taken in for good."""

@@ -10,21 +10,21 @@ from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Skill
 
 def to_proto(forecast: Forecast) -> pb.ForecastResponse:
     """A forecast on the wire."""
-    return pb.ForecastResponse(
+    message = pb.ForecastResponse(
         model=forecast.model,
         issued_at_s=forecast.issued_at_s,
         start_s=forecast.start_s,
         step_s=forecast.step_s,
         quantiles=forecast.quantiles,
-        values=[pb.QuantilePath(rate_rps=path) for path in forecast.values_rps.tolist()],
         window_s=forecast.window_s,
         window_max_rps=forecast.window_max_rps,
-        paths=[pb.SamplePath(rate_rps=path) for path in forecast.paths_rps.tolist()],
         skill=skill_to_proto(forecast.skill),
         history_s=forecast.history_s,
         seasons_s=forecast.seasons_s,
         basis=forecast.basis,
     )
+    message.MergeFromString(_encoded("values", forecast.values_rps) + _encoded("paths", forecast.paths_rps))
+    return message
 
 
 def from_proto(message: pb.ForecastResponse) -> Forecast:
@@ -72,6 +72,35 @@ def history_to_proto(series: DemandSeries) -> pb.GetHistoryResponse:
 def history_from_proto(message: pb.GetHistoryResponse) -> DemandSeries:
     """Observed demand off the wire."""
     return DemandSeries(message.model, message.start_s, message.step_s, np.array(message.rate_rps, dtype=float))
+
+
+def _encoded(name: str, table: FloatArray) -> bytes:
+    """The wire form of a table (rows, steps) in a field of ForecastResponse: a message of packed doubles for each row.
+
+    Packed doubles are their own little-endian bytes (protobuf.dev/programming-guides/encoding). Given one by one, the
+    200 paths that a scaler asks for would hold up the event loop for 0.3 ms; so it is a hundredth of a millisecond.
+    """
+    outer = pb.ForecastResponse.DESCRIPTOR.fields_by_name[name]
+    inner = outer.message_type.fields_by_name["rate_rps"]
+    size = 8 * table.shape[1]
+    head = _before(inner.number, size)
+    head = _before(outer.number, len(head) + size) + head
+    rows = np.empty((len(table), len(head) + size), dtype=np.uint8)
+    rows[:, : len(head)] = np.frombuffer(head, dtype=np.uint8)
+    rows[:, len(head) :] = np.ascontiguousarray(table, dtype="<f8").view(np.uint8)
+    return rows.tobytes()
+
+
+def _before(number: int, size: int) -> bytes:
+    """What stands before so many bytes of a field: its tag (of a length-delimited one), and their number."""
+    parts = bytearray()
+    for value in (number << 3 | 2, size):
+        left = value
+        while left > 0x7F:
+            parts.append(left & 0x7F | 0x80)
+            left >>= 7
+        parts.append(left)
+    return bytes(parts)
 
 
 def _table(rows: Sequence[Sequence[float]], steps: int) -> FloatArray:
