@@ -45,7 +45,7 @@ class ToldEvents:
 
     def _took(self, pool: str, events: tuple[Event, ...], why: str, now_s: float) -> None:
         if why:
-            if pool not in self._failing:
+            if events and pool not in self._failing:
                 _log.warning("planned events are not told to the forecaster, trying again", pool=pool, why=why)
             self._failing.add(pool)
             self._due_s[pool] = now_s + RETRY_S
