@@ -60,8 +60,8 @@ async def _new_executor(settings: ScalerSettings, routers: Routers, store: Store
         # Only here: the client is an extra of its own, and takes a second to import.
         from scaler.kubernetes.start import kubernetes
 
-        return await kubernetes(settings.kubernetes, routers, time.time, time.monotonic)
+        return await kubernetes(settings.kubernetes, routers, time.time, time.monotonic, dry_run=settings.dry_run)
     launcher: Launcher = DryRun()
-    if settings.executor == "local":
+    if not settings.dry_run:
         launcher = Local(settings.routers, config=settings.config, logs=settings.logs, stop_s=settings.stop_s)
     return Owned(launcher, routers, settings.pools, settings.drain_s, store)

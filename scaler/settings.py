@@ -57,8 +57,6 @@ class KubernetesSettings(Table):
     """The namespace whose PredictiveScalers are served, with their targets and pods."""
     kubeconfig: Path | None = None
     """A kubeconfig file; default: the service account of the pod that the scaler runs in."""
-    dry_run: bool = False
-    """Decide, log and show in the status what would be done, and change nothing else."""
     stale_s: Seconds = 60.0
     """With no news from the API for longer nothing is scaled; plans are still made."""
     resync_s: Seconds = 600.0
@@ -159,9 +157,12 @@ class ScalerSettings(Settings):
     """Plans older than this are forgotten."""
     keep_audit_s: Seconds = 400 * 86400.0
     """What people and earned trust changed is told for so long."""
-    executor: Literal["local", "kubernetes", "dry-run"] = "local"
+    executor: Literal["local", "kubernetes"] = "local"
     """`local` starts and stops model server processes on this machine; `kubernetes` scales what PredictiveScalers in
-    the cluster name; `dry-run` only decides."""
+    the cluster name."""
+    dry_run: bool = False
+    """Decide, and log what would be done; change nothing, on Kubernetes not even a status, and stand for no election.
+    So it can run beside scalers that act."""
     config: Path | None = None
     """Config file that local replicas read their `[model_server]` settings from; default: environment only."""
     logs: Path | None = None

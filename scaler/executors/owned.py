@@ -9,9 +9,11 @@ from scaler.executors.base import Launcher
 from scaler.fleet import Fleet, FleetView
 from scaler.overrides import Override
 from scaler.readings import BackendReading
+from scaler.rehearsal import Rehearsal
 from scaler.retiring import Retiring, RouterControl
 from scaler.settings import PoolSettings
 from scaler.store import Store
+from scaler.wording import plan_reason
 from tidegate.shared.errors import TidegateError
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +29,7 @@ class Owned:
         self._store = store
         self._pools = {one.name: one for one in pools}
         self._fleets = {name: Fleet() for name in self._pools}
+        self._rehearsal = Rehearsal()
         self._retiring = Retiring(routers, launcher, drain_s)
 
     @property
@@ -63,6 +66,8 @@ class Owned:
         plan = decision.plan
         fleet, change = self._fleets[plan.pool], plan.desired - plan.asked
         ours = self._pools[plan.pool].scaled_by == "scaler"
+        if ours and not self.acts:
+            self._rehearsal.say(plan.pool, _words(change), plan_reason(plan))
         if not (self.acts and ours) or change == 0:
             return
         if change > 0 and fleet.may_start(now_s):
@@ -80,3 +85,9 @@ class Owned:
                 self._retiring.start(name, fleet, id_, address, must=True)
         await self._retiring.finish()
         await self._launcher.close()
+
+
+def _words(change: int) -> str:
+    if change == 0:
+        return "do nothing"
+    return f"start {change} replicas" if change > 0 else f"drain and stop {-change} replicas"

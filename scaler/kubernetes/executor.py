@@ -18,8 +18,10 @@ from scaler.kubernetes.target import ScaleTarget
 from scaler.kubernetes.wishes import Wish, overridden, wish
 from scaler.overrides import Override
 from scaler.readings import BackendReading
+from scaler.rehearsal import Rehearsal
 from scaler.retiring import RouterControl
 from scaler.settings import KubernetesSettings, PoolSettings
+from scaler.wording import plan_reason
 from tidegate.shared.errors import NotReady
 from tidegate.shared.kubernetes.api import Api, message_of
 from tidegate.shared.kubernetes.back_off import BackOff
@@ -29,14 +31,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Kubernetes:
-    """Implements `Executor`. Every scaler watches and plans; only the leader writes."""
+    """Implements `Executor`. Every scaler watches and plans; only the leader writes.
+
+    A dry run has no elector: it never leads, so it can run beside others, and only says what it would do.
+    """
 
     def __init__(
         self,
         api: Api,
         settings: KubernetesSettings,
         routers: RouterControl,
-        elector: Elector,
+        elector: Elector | None,
         clock: Callable[[], float],
     ) -> None:
         self._api = api
@@ -47,18 +52,19 @@ class Kubernetes:
         self._reporter = Reporter(api, settings.namespace, settings.status_period_s)
         self._back_off = BackOff()
         self._pools: dict[str, ClusterPool] = {}
+        self._rehearsal = Rehearsal()
         self._scalers = self._watch(f"/apis/{API_VERSION}", "predictivescalers")
         self._autoscalers = self._watch("/apis/autoscaling/v1", "horizontalpodautoscalers")
 
     @property
     def acts(self) -> bool:
-        """True for the leader, unless this is a dry run."""
-        return self.leads and not self._settings.dry_run
+        """True for the leader."""
+        return self.leads
 
     @property
     def leads(self) -> bool:
         """Whether this one of several scalers holds the lease."""
-        return self._elector.leads
+        return self._elector is not None and self._elector.leads
 
     def pools(self) -> Mapping[str, PoolSettings]:
         """The PredictiveScalers that can be decided: sound, and their pods seen."""
@@ -83,8 +89,9 @@ class Kubernetes:
             self._back_off.done(name)
         for name, one in wishes.items():
             await self._follow(name, one, now_s)
-        leads = self.leads
-        await asyncio.gather(*(pool.target.look(now_s, leads=leads and pool.ours) for pool in self._pools.values()))
+        await asyncio.gather(
+            *(pool.target.look(now_s, leads=self.leads and pool.ours) for pool in self._pools.values())
+        )
         undecided = [pool for name, pool in self._pools.items() if name not in self.pools()]
         await asyncio.gather(*(self._report(pool, now_s) for pool in undecided if self._hopeless(pool, now_s)))
 
@@ -97,7 +104,9 @@ class Kubernetes:
         name = decision.plan.pool
         pool = self._pools[name]
         pool.decision = decision
-        if self._obstacle(pool, now_s) is not None:
+        if self._elector is None:
+            self._rehearse(pool, now_s)
+        elif self._obstacle(pool, now_s) is not None:
             await pool.stand_back()
         elif self._back_off.due(name, now_s):
             await self._advance(pool, now_s)
@@ -107,7 +116,8 @@ class Kubernetes:
         """Leave every pod as it is; another scaler takes over."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         await asyncio.gather(self._scalers.close(), self._autoscalers.close())
-        await self._elector.close()
+        if self._elector is not None:
+            await self._elector.close()
         await self._api.close()
 
     async def _follow(self, name: str, one: Wish, now_s: float) -> None:
@@ -138,11 +148,16 @@ class Kubernetes:
             pool.trouble = ""
             self._back_off.done(name)
 
+    def _rehearse(self, pool: ClusterPool, now_s: float) -> None:
+        """Say what would be done."""
+        obstacle = self._obstacle(pool, now_s)
+        words = pool.intent() if obstacle is None else f"do nothing: {obstacle.message}"
+        assert pool.decision is not None
+        self._rehearsal.say(pool.wish.name, words, plan_reason(pool.decision.plan))
+
     def _obstacle(self, pool: ClusterPool, now_s: float) -> Condition | None:
         """Why nothing may be done now; None when the decision may be carried out."""
-        if self._settings.dry_run:
-            return Condition("Active", False, "DryRun", "the scaler runs dry: [scaler.kubernetes] dry_run")
-        if not self.leads:
+        if self._elector is not None and not self.leads:
             return Condition("Active", False, "NotLeading", "another scaler leads")
         if not pool.ours:
             return Condition("Active", False, "ScaledByKeda", "spec.scaledBy is keda: a ScaledObject follows the plans")
@@ -157,7 +172,7 @@ class Kubernetes:
         return pool.obstacle(now_s, self._settings.stale_s)
 
     async def _report(self, pool: ClusterPool, now_s: float) -> None:
-        """The status is the leader's to write, in a dry run too: it is how one sees what would be done."""
+        """The status is the leader's to write."""
         if not self.leads:
             return
         active = self._obstacle(pool, now_s)

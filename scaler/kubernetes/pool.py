@@ -7,7 +7,7 @@ from scaler.decision import Decision
 from scaler.fleet import FleetView
 from scaler.kubernetes.pods import stuck_words
 from scaler.kubernetes.retirement import Retirement
-from scaler.kubernetes.scaling import backends_of, step
+from scaler.kubernetes.scaling import Step, backends_of, step
 from scaler.kubernetes.status import Condition, conditions, status
 from scaler.kubernetes.target import ScaleTarget
 from scaler.kubernetes.view import PodBook
@@ -82,21 +82,30 @@ class ClusterPool:
         if self._failed:
             why, self._failed = self._failed, ""
             raise NotReady(why)
-        plan, replicas, pods = self.decision.plan, self.target.scale.replicas, self.target.pods()
-        backends = backends_of(pods, self._backends)
-        outstanding = {name: one.outstanding for name, one in backends.items()}
-        to_do = step(plan, replicas, pods, outstanding, retiring=self._retirement is not None)
+        to_do, replicas = self._step(), self.target.scale.replicas
         if to_do.give_up:
             await self.stand_back()
         if self._retirement is not None:
             return False
         if to_do.replicas is not None and to_do.replicas < replicas:
+            backends = backends_of(self.target.pods(), self._backends)
             addresses = {name: one.address for name, one in backends.items()}
             self._retirement = Retirement(self.target, self._routers, to_do, addresses, self.wish.drain_s, may_act)
             return False
         if to_do.replicas is not None:
             await self.target.set_replicas(to_do.replicas)
         return True
+
+    def intent(self) -> str:
+        """What `advance` would do, in words."""
+        assert self.target.scale is not None
+        to_do, replicas = self._step(), self.target.scale.replicas
+        if to_do.replicas is None:
+            return f"do nothing: {replicas} replicas are asked for"
+        change = f"ask {self.target.target} for {to_do.replicas} replicas in place of {replicas}"
+        if to_do.replicas > replicas:
+            return change
+        return f"annotate and drain {', '.join(to_do.victims) or 'no pod'}, then {change}"
 
     async def stand_back(self) -> None:
         """Nothing may be done any more: a drain under way is ended, unless it went too far."""
@@ -114,6 +123,14 @@ class ClusterPool:
         """Stand back, and stop watching."""
         await self.stand_back()
         await self.target.close()
+
+    def _step(self) -> Step:
+        assert self.decision is not None
+        assert self.target.scale is not None
+        pods = self.target.pods()
+        outstanding = {name: one.outstanding for name, one in backends_of(pods, self._backends).items()}
+        retiring = self._retirement is not None
+        return step(self.decision.plan, self.target.scale.replicas, pods, outstanding, retiring=retiring)
 
     def _victims(self) -> frozenset[str]:
         self._finish_retirement()

@@ -10,7 +10,7 @@ from typing import Any
 
 from scaler.decision import Decision
 from scaler.kubernetes.pods import quantiles_s
-from scaler.wording import figure
+from scaler.wording import figure, plan_reason
 from tidegate.shared.times import utc
 from tidegate.shared.values import Plan
 
@@ -78,18 +78,6 @@ def worth_writing(before: Mapping[str, Any], after: Mapping[str, Any], age_s: fl
     if {name: value for name, value in before.items() if name != "overrides"} == after:  # those are others' to write
         return False
     return _gist(before) != _gist(after) or age_s >= period_s
-
-
-def plan_reason(plan: Plan) -> str:
-    """Why the plan is what it is, in one line: the last step that bound, else the term that asks for most."""
-    if plan.adjustments:
-        last = plan.adjustments[-1]
-        return f"{last.name}: {last.reason}"
-    terms = [one for one in plan.terms if one.replicas is not None]
-    if not terms:
-        return "no term has data"
-    top = max(terms, key=lambda one: one.replicas or 0)
-    return f"{top.name}: {top.reason}"
 
 
 def _worth_telling(condition: Mapping[str, Any]) -> bool:

@@ -95,6 +95,7 @@ async def running(
     forecasts: Forecasts,
     store: Path,
     budget_units: int | None,
+    dry_run: bool = False,
     **settings: object,
 ) -> AsyncIterator[Executor]:
     """The loop with the Kubernetes executor, ticking five times a second."""
@@ -102,6 +103,7 @@ async def running(
         executor="kubernetes",
         tick_s=0.2,
         budget_units=budget_units,
+        dry_run=dry_run,
         kubernetes=KubernetesSettings(
             **{
                 "namespace": namespace,
@@ -115,7 +117,7 @@ async def running(
     )
     metrics = Metrics(CollectorRegistry())
     kept = Store(store / "scaler.sqlite")
-    executor = await kubernetes(whole.kubernetes, routers, time.time, time.monotonic)
+    executor = await kubernetes(whole.kubernetes, routers, time.time, time.monotonic, dry_run=dry_run)
     controller = Controller(whole, routers, forecasts, executor, kept, metrics, time.time)
     stop = asyncio.Event()
     task = asyncio.create_task(controller.run(stop))

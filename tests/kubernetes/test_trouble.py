@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.kubernetes.cluster import Cluster, eventually
 from tests.kubernetes.control_plane import ControlPlane
@@ -83,11 +84,26 @@ async def test_a_pool_that_keda_scales_is_planned_for_and_left_alone(
         assert met(shown, "Active")["reason"] == "ScaledByKeda", "not ReplicasSetByOthers: these are meant to"
 
 
-async def test_a_dry_run_shows_what_would_be_done(plane: ControlPlane, cluster: Cluster, tmp_path: Path) -> None:
-    async with scene(plane, cluster, tmp_path, minReplicas=3) as at_work, at_work.scaler(dry_run=True):
-        shown = await at_work.until_shown(lambda status: status.get("desiredReplicas") == 3)
-        assert met(shown, "Active")["reason"] == "DryRun"
-        assert await at_work.asked() == 1
+async def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    plane: ControlPlane, cluster: Cluster, tmp_path: Path
+) -> None:
+    async with scene(plane, cluster, tmp_path, minReplicas=3, replicas=2) as at_work:
+        with capture_logs() as logs:
+            async with at_work.scaler(dry_run=True):
+
+                async def said() -> list[str]:
+                    return [one["would"] for one in logs if one["event"] == "dry run"]
+
+                await eventually(said, lambda words: words == ["ask Deployment digits for 3 replicas in place of 2"])
+                (pod, _) = await at_work.until_ready(2)
+                at_work.routers.outstanding_of = {pod: 7}
+                await at_work.wish(minReplicas=1)
+                down = (await eventually(said, lambda words: words[-1].startswith("annotate")))[-1]
+        assert down.startswith("annotate and drain digits-")
+        assert down.endswith("then ask Deployment digits for 1 replicas in place of 2")
+        assert pod not in down, "the idle one would go"
+        assert (await at_work.asked(), await at_work.shown(), await at_work.events()) == (2, {}, set())
+        assert await cluster.list("coordination.k8s.io/v1", "Lease") == []
 
 
 async def test_pods_that_can_not_be_scheduled_are_no_capacity_and_no_reason_for_more(

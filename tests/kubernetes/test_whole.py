@@ -4,6 +4,8 @@ scaler, and pods that are real model servers. Replicas come before the load, go 
 
 import asyncio
 import contextlib
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from tests.support.processes import free_address, started, wait_until_serving
 from tests.support.stack import MODEL, drive, write_echo
 from tidegate.client.results import LoadResult, summarize
 from tidegate.client.schedule import poisson_times
+from tidegate.shared.child_processes import TIDEGATE
 from tidegate.shared.grpc_server import channel
 from tidegate.shared.toml import to_toml
 
@@ -82,6 +85,13 @@ class Whole:
 
     async def wish(self, **spec: Any) -> None:
         await self.cluster.merge(SCALER_API, "PredictiveScaler", "digits", {"spec": spec})
+
+    async def tell(self, *arguments: str) -> str:
+        """What a command prints."""
+        process = await asyncio.create_subprocess_exec(*TIDEGATE, *arguments, stdout=asyncio.subprocess.PIPE)
+        out, _ = await process.communicate()
+        assert process.returncode == 0, out.decode()
+        return out.decode()
 
     async def evict(self, pod: str) -> None:
         """As `kubectl drain` does: the API server asks the disruption budget."""
@@ -186,7 +196,14 @@ async def test_ahead_of_a_launch_back_to_none_and_again_with_no_request_lost(
 
         await asyncio.sleep(max(0.0, starts_at_s - time.time()))
         assert len(at_work.pods.ready()) >= 3, f"{SPIKE_RPS:g} rows/s need three of {CAPACITY_ROWS_PER_S:g}"
-        await asyncio.sleep(SPIKE_S / 2)
+        explained = await at_work.tell("scale", "explain", "digits", "--scaler", at_work.scaler)
+        assert re.search(r"^digits: [34] replicas decided ", explained)
+        assert f"{SPIKE_RPS:g} rows/s at 50%" in explained
+        status = json.loads(await at_work.tell("status", "--json", *(f"--router={one}" for one in at_work.admins)))
+        for state in status["routers"].values():
+            assert {one["source"] for one in state["backends"]} == {"cluster"}
+            assert (state["discovery"]["endpoints"], state["discovery"]["frozen"]) == (len(state["backends"]), False)
+        await asyncio.sleep(max(0.0, starts_at_s + SPIKE_S / 2 - time.time()))
         await at_work.evict(first)  # under full load, and by another's hand: SIGTERM is all that it gets
         await eventually(lambda: at_work.views(first), lambda seen: "STATUS_READY" not in seen, timeout_s=5)
 

@@ -107,9 +107,12 @@ def scaler(
     router: Routers = None,
     forecaster: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Address of the forecaster.")] = None,
     executor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="local starts and stops replicas; dry-run only says so.")
+        str | None, typer.Option(metavar="NAME", help="local starts and stops processes; kubernetes scales a cluster.")
     ] = None,
     store: Annotated[Path | None, typer.Option(metavar="FILE", help="SQLite file that decisions are kept in.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide and log what would be done; change nothing.")
+    ] = False,
     config: Config = None,
     metrics: Metrics = None,
     log_level: Level = None,
@@ -124,6 +127,7 @@ def scaler(
         "forecaster": forecaster,
         "executor": executor,
         "store": store,
+        "dry_run": dry_run or None,
     }
     settings = _settings(ScalerSettings, config, flags, metrics, log_level)
     if settings.config is None:  # one file for all four: the replicas' table stands beside the scaler's

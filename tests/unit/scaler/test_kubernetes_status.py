@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from scaler.decision import Decision
-from scaler.kubernetes.status import Condition, conditions, news, plan_reason, status, worth_writing
+from scaler.kubernetes.status import Condition, conditions, news, status, worth_writing
 from scaler.kubernetes.wishes import DEFAULT_MISS_PRICE, wish
+from scaler.wording import plan_reason
 from tidegate.shared.values import Adjustment, Mode, Plan, PlanInputs, Term
 
 ACTIVE = Condition("Active", True, "Scaling", "plans are carried out")
