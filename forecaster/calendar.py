@@ -89,23 +89,27 @@ class Calendar:
         A gap where an event's factor is 0.
         """
         result = rates_rps.copy()
-        for event, inside in reversed(tuple(self._inside(start_s, step_s, len(rates_rps)))):
-            known = np.maximum(result[inside] - event.added_rps, 0.0) / event.factor if event.factor else np.nan
-            result[inside] = known
+        for event, inside, share in reversed(tuple(self._inside(start_s, step_s, len(rates_rps)))):
+            factors = 1.0 + (event.factor - 1.0) * share if event.factor else np.nan
+            result[inside] = np.maximum(result[inside] - event.added_rps * share, 0.0) / factors
         return result
 
     def with_events(self, rates_rps: FloatArray, start_s: float, step_s: float) -> FloatArray:
-        """Usual rates, shape (…, steps), with the events put in."""
+        """Usual rates, shape (…, steps), with the events put in: where one fills a part of a step, so much of it."""
         result = rates_rps.copy()
-        for event, inside in self._inside(start_s, step_s, rates_rps.shape[-1]):
-            result[..., inside] = result[..., inside] * event.factor + event.added_rps
+        for event, inside, share in self._inside(start_s, step_s, rates_rps.shape[-1]):
+            result[..., inside] = result[..., inside] * (1.0 + (event.factor - 1.0) * share) + event.added_rps * share
         return result
 
-    def _inside(self, start_s: float, step_s: float, steps: int) -> Iterator[tuple[Event, slice]]:
+    def _inside(self, start_s: float, step_s: float, steps: int) -> Iterator[tuple[Event, slice, FloatArray]]:
+        """Each event that touches these steps, which of them, and the share of each that it fills."""
         for event in self.events:
-            first, last = (round((edge - start_s) / step_s) for edge in (event.start_s, event.end_s))
-            if last > 0 and first < steps:
-                yield event, slice(max(first, 0), last)
+            edges = (round((edge - start_s) / step_s, 9) for edge in (event.start_s, event.end_s))
+            begin, end = (min(max(edge, 0.0), float(steps)) for edge in edges)
+            first, last = int(begin), int(np.ceil(end))
+            if first < last:
+                places = np.arange(first, last)
+                yield event, slice(first, last), np.minimum(places + 1.0, end) - np.maximum(places, begin)
 
 
 UTC = Calendar()

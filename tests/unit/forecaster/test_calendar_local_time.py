@@ -53,8 +53,13 @@ def test_an_event_multiplies_and_adds_within_its_window_alone():
     event = Event("launch", 100.0, 200.0, factor=2.0, added_rps=5.0)
     calendar = Calendar(events=(event,))
     with_event = calendar.with_events(np.full(4, 10.0), 0.0, 75.0)
-    np.testing.assert_array_equal(with_event, [10, 25, 25, 10])
-    np.testing.assert_array_equal(calendar.usual(with_event, 0.0, 75.0), 10.0)
+    np.testing.assert_allclose(with_event, [10, 20, 20, 10])  # it fills two thirds of either step
+    np.testing.assert_allclose(calendar.usual(with_event, 0.0, 75.0), 10.0)
+    for step_s in (10.0, 50.0, 300.0):
+        more = calendar.with_events(np.full(round(300 / step_s), 10.0), 0.0, step_s) - 10.0
+        assert more.sum() * step_s == pytest.approx(100.0 * (10.0 + 5.0)), "as many requests at any step"
+    np.testing.assert_array_equal(calendar.with_events(np.zeros(5), 200.0, 10.0), 0.0)
+    np.testing.assert_array_equal(calendar.with_events(np.zeros(5), 50.0, 10.0), 0.0)
 
 
 def test_events_that_overlap_are_taken_out_as_they_were_put_in():
@@ -69,7 +74,7 @@ def test_events_that_overlap_are_taken_out_as_they_were_put_in():
 def test_an_event_without_a_factor_is_the_rate_itself_and_leaves_a_gap_in_what_was_usual():
     calendar = Calendar(events=(Event("launch", 100.0, 200.0, factor=0.0, added_rps=500.0),))
     with_event = calendar.with_events(np.full(4, 10.0), 0.0, 75.0)
-    np.testing.assert_array_equal(with_event, [10, 500, 500, 10])
+    np.testing.assert_allclose(with_event, [10, 10 / 3 + 500 * 2 / 3, 10 / 3 + 500 * 2 / 3, 10])
     np.testing.assert_array_equal(calendar.usual(with_event, 0.0, 75.0), [10, np.nan, np.nan, 10])
 
 
