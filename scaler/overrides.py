@@ -15,6 +15,8 @@ from tidegate.shared.times import utc
 from tidegate.shared.values import Adjustment, Mode, Plan
 
 LONGEST_S = 366 * 86_400.0
+LONGEST_TEXT = 300
+"""Characters of a reason: it stands in every explanation, in the resource's status and on terminals."""
 ON = "on"
 AUTO = "auto"
 MODES = (*Mode, AUTO)
@@ -67,6 +69,9 @@ def checked(
         raise InvalidRequest(f"no override is called {kind!r}; there are: {', '.join(Kind)}")
     if not by:
         raise InvalidRequest("say who asks for it, as user@host")
+    for text in (reason, by):
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            raise InvalidRequest(f"{text[:40]!r}: it must be one printable line of {LONGEST_TEXT} characters at most")
     if not value:
         return Override(Kind(kind), "", reason or "taken back", by, now_s, now_s)
     if not reason.strip():

@@ -88,6 +88,8 @@ def test_what_makes_sense_becomes_an_override() -> None:
         ("pin", "-1", "x", ANN, 60.0, "a pin to -1"),
         ("pin", "5", " ", ANN, 60.0, "needs a reason"),
         ("pin", "5", "x", "", 60.0, "user@host"),
+        ("pin", "5", "a\x1b[2Jb", ANN, 60.0, "one printable line"),
+        ("pin", "5", "x" * 301, ANN, 60.0, "300 characters at most"),
         ("pin", "5", "x", ANN, 0.0, "it must end"),
         ("pause", "on", "x", ANN, 1e9, "a year at most"),
         ("mode", "turbo", "x", ANN, 60.0, "no mode is called 'turbo'; there are: shadow, floor, full, auto"),
