@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLUMNS = 2
-COLOURS = 64
+COLOURS = 128
 HIGHEST = 2.2
 """Replicas are drawn up to so many times the busiest load: a panic of 200 would flatten all else."""
 SAFEST = 1e-5
