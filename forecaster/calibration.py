@@ -92,26 +92,23 @@ def _judge(
     """Weights, residuals and losses from the members' medians, shape (members, origins, horizon)."""
     horizon = medians.shape[2]
     targets = values[origins[:, None] + np.arange(1, horizon + 1)] if len(origins) else np.zeros((0, horizon))
-    actual = scale.back(targets)
+    actual, rates = scale.back(targets), scale.back(medians)
     ages = (origins[-1] - origins if len(origins) else origins).astype(float)
     half_life = max(1.0, float(ages.max(initial=1.0)) / 3)
-    errors = actual - scale.back(medians)
+    errors = actual - rates
     weights = weigh(errors, ages, half_life)
     tolerance = _usual_error(targets, medians, weights)
     combined = combine(medians, weights.at(horizon), tolerance)
     residuals = targets - combined
-    expected = _expected(values, periods, origins, combined, residuals)
-    sizes = expected.at(values, origins, combined)
-    references = (scale.back(medians[names.index(SEASONAL_NAIVE)]), scale.back(ewma(values, 0.01)[origins])[:, None])
+    expected, sizes = _expected(values, periods, origins, combined, residuals)
+    references = (rates[names.index(SEASONAL_NAIVE)], scale.back(ewma(values, 0.01)[origins])[:, None])
     return Calibration(
         weights=weights,
         tolerance=tolerance,
         spread=spread_of((residuals / sizes)[::-1], ages[::-1], expected),
         widths=conformal.learn(residuals / sizes, sizes, ages),
         record=record_of(targets, combined, sizes, ages, scale, references),
-        idle=_idle(
-            names, actual - scale.back(medians), actual - scale.back(combined), len(values) - 1 - origins, periods
-        ),
+        idle=_idle(names, errors, actual - scale.back(combined), len(values) - 1 - origins, periods),
     )
 
 
@@ -134,11 +131,11 @@ def _usual_error(targets: FloatArray, medians: FloatArray, weights: Weights) -> 
 
 def _expected(
     values: FloatArray, periods: tuple[int, ...], origins: IntArray, medians: FloatArray, residuals: FloatArray
-) -> Volatility:
-    """What says the size of errors; the same for all while too few are known."""
+) -> tuple[Volatility, FloatArray]:
+    """What says the size of errors, and what it says of these; the same for all while too few are known."""
     period = periods[0] if periods else 0
     if np.isfinite(residuals).any(axis=1).sum() < 2 * FEW:
-        return volatility.unknown(period)
+        return volatility.unknown(period), np.ones(medians.shape)
     return volatility.fit(values, period, len(values) - margin(periods), origins, medians, residuals)
 
 

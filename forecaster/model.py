@@ -149,7 +149,7 @@ class FittedModel:
         reach = int(places.max()) + 1
         maxima = self.rates_at(median[:reach] + spread.reach(size[:reach]), places).max(axis=1)
         levels = tuple(sorted({0.5, *quantiles}))
-        highest = spread.highest(maxima, levels, window)
+        highest = spread.highest(maxima[:, None], levels, window)[:, 0]
         wanted = highest[np.searchsorted(levels, quantiles)]
         return widths.highest(wanted, float(highest[levels.index(0.5)]), quantiles, window)
 

@@ -17,6 +17,9 @@ from tidegate.shared.values import QUANTILES, FloatArray, Skill
 HORIZONS = 5
 """Horizons (log-spaced) whose skill is said one by one."""
 
+WINDOWS = 64
+"""Windows whose maximum is judged, about so many."""
+
 LATEST = 0.1
 """The latest share of the origins, whose errors over the usual ones are the drift."""
 
@@ -109,17 +112,16 @@ def _promised(
     offsets = taught.offsets(QUANTILES, np.ones(horizon))
     later, known = errors[half:], np.isfinite(targets[half:])
     covered = np.array([_mean_by_step((later <= offset).astype(float), known) for offset in offsets])
-    left = [
-        (scale.back(targets[half:]) - scale.back(medians[half:] + sizes[half:] * offset))[known] for offset in offsets
-    ]
+    actual = scale.back(targets[half:])
+    left = [(actual - scale.back(medians[half:] + sizes[half:] * offset))[known] for offset in offsets]
     pinball = [float(np.mean(np.maximum(q * x, (q - 1.0) * x))) for q, x in zip(QUANTILES, left, strict=True)]
-    whole = np.flatnonzero(known.all(axis=1))
-    highest = [
-        taught.highest((medians[half + i] + taught.reach(sizes[half + i])).max(axis=1), QUANTILES, horizon)
-        >= targets[half + i].max()
-        for i in whole[:: max(1, len(whole) // 64)]
-    ]
-    window = np.mean(highest, axis=0) if highest else np.zeros(len(QUANTILES))
+    whole = half + np.flatnonzero(known.all(axis=1))
+    some = whole[:: max(1, len(whole) // WINDOWS)]
+    maxima = [(medians[i] + taught.reach(sizes[i])).max(axis=1) for i in some]
+    window = np.zeros(len(QUANTILES))
+    if maxima:
+        highest = taught.highest(np.stack(maxima, axis=1), QUANTILES, horizon)
+        window = (highest >= targets[some].max(axis=1)).mean(axis=1)
     return covered, window, np.array(pinball)
 
 

@@ -6,7 +6,6 @@ alone, would have forecast better than the level did.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecaster.smoothing import cycle_means, ewma, fill_gaps, or_zero
 from tidegate.shared.values import FloatArray
@@ -155,21 +154,19 @@ def _gain(rest: FloatArray, period: int, lead: int) -> float:
     """Share of the level's absolute error, `lead` steps ahead, that a profile of this length takes away."""
     if MIN_CYCLES * period > len(rest):
         return 0.0
-    judged = np.isfinite(rest)
-    judged[: period + lead] = False
-    if not judged.any():
+    if not np.isfinite(rest[period + lead :]).any():
         return 0.0
-    without = _level_error(rest, judged, period, lead)
-    within = _level_error(rest - _before(rest, period), judged, period, lead)
+    without = _level_error(rest, period, lead)
+    within = _level_error(rest - _before(rest, period), period, lead)
     return 1.0 - within / without if without > 1e-12 else 0.0
 
 
-def _level_error(rest: FloatArray, judged: NDArray[np.bool_], period: int, lead: int) -> float:
-    """Mean absolute error of the better of a quick and a slow level, at the steps that are judged."""
+def _level_error(rest: FloatArray, period: int, lead: int) -> float:
+    """Mean absolute error of the better of a quick and a slow level, `lead` steps ahead, after the first cycle."""
     losses = []
     for half_life in (max(1.0, lead / 2), float(period)):
-        level = np.concatenate((np.zeros(lead), ewma(rest, half_life)[:-lead]))
-        losses.append(float(np.mean(np.abs(rest - or_zero(level))[judged])))
+        errors = np.abs(rest[period + lead :] - or_zero(ewma(rest, half_life)[period:-lead]))
+        losses.append(float(errors[np.isfinite(errors)].mean()))
     return min(losses)
 
 

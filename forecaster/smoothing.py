@@ -159,7 +159,12 @@ def robust_scale(values: FloatArray) -> float:
     """Standard deviation as the median absolute value says (exact for a normal distribution); 0 with no value."""
     known = values[:: max(1, len(values) // ENOUGH)]
     known = known[np.isfinite(known)]
-    return float(1.4826 * np.median(np.abs(known))) if len(known) else 0.0
+    if not len(known):
+        return 0.0
+    middle = len(known) // 2
+    sizes = np.partition(np.abs(known), middle)  # np.median does the same behind ten times as many calls
+    median = sizes[middle] if len(known) % 2 else 0.5 * (sizes[:middle].max() + sizes[middle])
+    return float(1.4826 * median)
 
 
 def or_zero(values: FloatArray) -> FloatArray:

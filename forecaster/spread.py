@@ -77,9 +77,9 @@ class Spread:
         return size * between.steps(self.knots, at_levels.T, len(size), logarithmic=False).T
 
     def highest(self, maxima: FloatArray, quantiles: tuple[float, ...], window: int) -> FloatArray:
-        """Quantiles of the maximum over the next `window` steps, from each path's (paths,)."""
+        """Quantiles of the maximum over the next `window` steps, from each path's: (paths, windows)."""
         overlap = max(1.0, window / self.stride)
-        return np.maximum.accumulate(upper_quantile(maxima[:, None], quantiles, self.weights, overlap)[:, 0])
+        return np.maximum.accumulate(upper_quantile(maxima, quantiles, self.weights, overlap), axis=0)
 
 
 def spread_of(errors: FloatArray, ages: FloatArray, volatility: Volatility) -> Spread:

@@ -1,8 +1,8 @@
 """How restless demand has been: what is known at an origin of the size of errors to come. PURE.
 
 A step's deviation is its distance from what the cycles before say, its surprise what of that the step before did not
-announce. `features` gives them for any origins; `Past` carries them on from the end of a fit, at the cost of the new
-steps and of those that are asked for.
+announce. `Unrest` knows them all, for any origins; `Past` carries them on from the end of a fit, at the cost of the
+new steps and of those that are asked for.
 """
 
 from dataclasses import dataclass
@@ -23,37 +23,58 @@ LEVEL_HALF_LIFE = 2.0
 """Steps; the present deviation from the cycles before is seen through such a mean."""
 
 
-def features(
-    values: FloatArray, period: int, origins: IntArray, ahead: IntArray, medians: FloatArray
-) -> tuple[FloatArray, ...]:
-    """Arrays that broadcast to (origins, horizon): what was known at each origin of the size of errors to come."""
-    deviation, surprise = _unrest(values, period)
-    quick, slow, wide = _half_lives(values, period)
-    latest = [_log_level(surprise, half_life, origins) for half_life in (quick, slow)]
-    columns = [*latest, _log_level(deviation, wide, origins), medians]
-    if period:
-        columns.insert(0, _phase(surprise, period, origins, ahead))
-    return tuple(columns)
+@dataclass(frozen=True, slots=True, eq=False)
+class Unrest:
+    """Deviation and surprise of each step of a series, shape (n,), gaps NaN; `period` 0: it has no season."""
+
+    period: int
+    deviation: FloatArray
+    surprise: FloatArray
+
+    @staticmethod
+    def of(values: FloatArray, period: int) -> "Unrest":
+        """Of values (n,), gaps NaN."""
+        deviation = _deviation(values, period)
+        level = np.concatenate(([0.0], or_zero(ewma(deviation, LEVEL_HALF_LIFE))[:-1]))
+        return Unrest(period, deviation, deviation - level)
+
+    def features(self, origins: IntArray, ahead: IntArray, medians: FloatArray) -> tuple[FloatArray, ...]:
+        """Arrays that broadcast to (origins, horizon): what was known at each origin of the size of errors to come."""
+        quick, slow, wide = self._half_lives()
+        latest = [_log_level(self.surprise, half_life, origins) for half_life in (quick, slow)]
+        columns = [*latest, _log_level(self.deviation, wide, origins), medians]
+        if self.period:
+            columns.insert(0, _phase(self.surprise, self.period, origins, ahead))
+        return tuple(columns)
+
+    def past(self, known: int) -> "Past":
+        """What it was when the first `known` steps had come."""
+        quick, slow, wide = self._half_lives()
+        deviation, sizes = self.deviation[:known], np.abs(self.surprise[:known])
+        return Past(
+            period=self.period,
+            known=known,
+            surprises=Sizes.of(sizes, (quick, slow)),
+            deviations=Sizes.of(np.abs(deviation), (wide,)),
+            sizes=sizes[max(0, known - CYCLES * self.period - 2 * _side(self.period)) :].copy(),
+            latest=deviation[np.isfinite(deviation)][-int(SETTLED * LEVEL_HALF_LIFE) :].copy(),
+        )
+
+    def _half_lives(self) -> tuple[float, float, float]:
+        """Of the latest surprises, of the surprises of some hours, and of the deviations."""
+        span = self.period or max(len(self.deviation) // 8, 16)
+        return max(2.0, span / 96), max(8.0, span / 6), max(4.0, span / 24)
 
 
-def _half_lives(values: FloatArray, period: int) -> tuple[float, float, float]:
-    """Of the latest surprises, of the surprises of some hours, and of the deviations."""
-    span = period or max(len(values) // 8, 16)
-    return max(2.0, span / 96), max(8.0, span / 6), max(4.0, span / 24)
-
-
-def _unrest(values: FloatArray, period: int) -> tuple[FloatArray, FloatArray]:
-    """Deviation and surprise of each step; gaps NaN."""
+def _deviation(values: FloatArray, period: int) -> FloatArray:
     filled = fill_gaps(values)
-    if period:
-        padded = np.concatenate((np.full(CYCLES * period, np.nan), filled))
-        cycles = [padded[(CYCLES - k) * period : (CYCLES - k) * period + len(filled)] for k in range(1, CYCLES + 1)]
-        deviation = values - _expected(np.array(cycles))
-        deviation[:period] = np.nan
-    else:
-        deviation = values - filled.mean()
-    level = np.concatenate(([0.0], or_zero(ewma(deviation, LEVEL_HALF_LIFE))[:-1]))
-    return deviation, deviation - level
+    if not period:
+        return np.asarray(values - filled.mean())
+    padded = np.concatenate((np.full(CYCLES * period, np.nan), filled))
+    cycles = [padded[(CYCLES - k) * period : (CYCLES - k) * period + len(filled)] for k in range(1, CYCLES + 1)]
+    deviation = values - _expected(np.array(cycles))
+    deviation[:period] = np.nan
+    return deviation
 
 
 def _expected(cycles: FloatArray) -> FloatArray:
@@ -131,23 +152,8 @@ class Past:
     sizes: FloatArray
     latest: FloatArray
 
-    @staticmethod
-    def of(values: FloatArray, period: int, known: int) -> "Past":
-        """The unrest of values (n,) as it was when the first `known` of them had come."""
-        deviation, surprise = (column[:known] for column in _unrest(values, period))
-        quick, slow, wide = _half_lives(values, period)
-        sizes = np.abs(surprise)
-        return Past(
-            period=period,
-            known=known,
-            surprises=Sizes.of(sizes, (quick, slow)),
-            deviations=Sizes.of(np.abs(deviation), (wide,)),
-            sizes=sizes[max(0, known - CYCLES * period - 2 * _side(period)) :].copy(),
-            latest=deviation[np.isfinite(deviation)][-int(SETTLED * LEVEL_HALF_LIFE) :].copy(),
-        )
-
     def features(self, values: FloatArray, ahead: IntArray, median: FloatArray) -> tuple[FloatArray, ...]:
-        """`features` at the last of the values, of which the first `known` are those that were: (horizon,) or (1,)."""
+        """`Unrest.features` at the last of the values, which begin with those known: shape (horizon,) or (1,)."""
         deviation = self._deviation(values)
         levels = or_zero(ewma(np.concatenate((self.latest, deviation)), LEVEL_HALF_LIFE))
         before = np.concatenate(([0.0], levels))[len(self.latest) : len(levels)]

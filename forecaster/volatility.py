@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster import between
-from forecaster.unrest import Past, features
+from forecaster.unrest import Past, Unrest
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 8
@@ -45,10 +45,11 @@ class Volatility:
 
     def at(self, values: FloatArray, origins: IntArray, medians: FloatArray) -> FloatArray:
         """Expected size of the errors of medians (origins, horizon) on the modelled scale, same shape."""
-        horizon = medians.shape[1]
-        ahead = np.arange(1, horizon + 1)
-        seen = self._features(values, origins, ahead, medians)
-        weights = between.steps(self.knots, self.coefficients, horizon, logarithmic=True).T
+        ahead = np.arange(1, medians.shape[1] + 1)
+        return self._sizes(self._features(values, origins, ahead, medians), medians)
+
+    def _sizes(self, seen: tuple[FloatArray, ...], medians: FloatArray) -> FloatArray:
+        weights = between.steps(self.knots, self.coefficients, medians.shape[1], logarithmic=True).T
         logs = np.zeros(medians.shape)
         for weight, column, mean, unit in zip(weights[1:], seen, self.means, self.units, strict=True):
             logs += weight * ((column - mean) / unit)
@@ -61,7 +62,7 @@ class Volatility:
         past = self.past
         if past is not None and len(values) >= past.known and origins.tolist() == [len(values) - 1]:
             return past.features(values, ahead, medians[0])
-        return features(values, self.period, origins, ahead, medians)
+        return Unrest.of(values, self.period).features(origins, ahead, medians)
 
 
 def unknown(period: int) -> Volatility:
@@ -72,14 +73,15 @@ def unknown(period: int) -> Volatility:
 
 def fit(
     values: FloatArray, period: int, known: int, origins: IntArray, medians: FloatArray, residuals: FloatArray
-) -> Volatility:
-    """Regress the size of residuals (origins, horizon; gaps NaN) of these medians. `period` 0: there is no season.
+) -> tuple[Volatility, FloatArray]:
+    """Regress the size of residuals (origins, horizon; gaps NaN) of these medians; also what is then expected of them.
 
-    The first `known` of the values will not change any more.
+    `period` 0: there is no season. The first `known` of the values will not change any more.
     """
     horizon = medians.shape[1]
     ahead = np.arange(1, horizon + 1)
-    seen = features(values, period, origins, ahead, medians)
+    unrest = Unrest.of(values, period)
+    seen = unrest.features(origins, ahead, medians)
     means = np.array([column.mean() for column in seen])
     units = np.array([column.std() + 1e-9 for column in seen])
     scaled = [np.broadcast_to((c - m) / u, medians.shape) for c, m, u in zip(seen, means, units, strict=True)]
@@ -90,8 +92,8 @@ def fit(
         x = np.stack([column[:, near] for column in scaled], axis=-1).reshape(-1, len(seen))
         independent = max(1.0, float(origins[-1] - origins[0]) / knot)
         rows.append(_regress(x, residuals[:, near].ravel(), RIDGE + DOUBT / independent))
-    past = Past.of(values, period, known) if period else None
-    return Volatility(period, knots, np.array(rows), means, units, past)
+    found = Volatility(period, knots, np.array(rows), means, units, unrest.past(known) if period else None)
+    return found, found._sizes(seen, medians)
 
 
 def _regress(x: FloatArray, residuals: FloatArray, penalty: float) -> FloatArray:

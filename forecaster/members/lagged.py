@@ -16,7 +16,7 @@ from forecaster import between
 from forecaster.carried import Means
 from forecaster.members.carry import LAST, Recent, half_lives_for, shift
 from forecaster.members.fixed_season import At
-from forecaster.smoothing import SETTLED, decayed_sum, ewma_at, moving_mean, or_zero, robust_scale, window_means
+from forecaster.smoothing import SETTLED, decayed_sum, ewma, moving_mean, or_zero, robust_scale, window_means
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 7
@@ -58,7 +58,7 @@ class Lagged:
         """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
         known = _Known.of(deviation, self.periods, self.half_lives)
         seasonal = known.seasonal_at(origins[:, None], np.arange(1, horizon + 1))
-        return self._path(known.recent_at(origins), seasonal, shift(deviation, self._scale, origins), horizon)
+        return self._path(known.recent()[:, origins].T, seasonal, shift(deviation, self._scale, origins), horizon)
 
     def past(self, deviation: FloatArray) -> "Past":
         """What is known at the end of a deviation, and was one season before it, to be carried on."""
@@ -113,7 +113,7 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged
     knots = np.unique(np.round(np.geomspace(1, furthest, KNOTS))).astype(np.int64)
     first = min(max(periods, default=0), len(deviation) // 3)
     limit = OUTLIER * robust_scale(deviation[first:])
-    recent = np.clip(known.recent_at(np.arange(len(deviation))).T, -limit, limit)
+    recent = np.clip(known.recent(), -limit, limit)
     rows = [_regress(known, recent, deviation, int(knot), first, limit) for knot in knots]
     return Lagged(periods, half_lives, knots, np.array(rows), limit)
 
@@ -136,13 +136,13 @@ class _Known:
         means = tuple(_cycle_mean(filled, p) for p in periods)
         return _Known(deviation, filled, periods, half_lives, near, means)
 
-    def recent_at(self, origins: IntArray) -> FloatArray:
-        """Shape (origins, features): the last value and the exponential means, now and one season before."""
-        places = np.concatenate([origins, *(origins - period for period in self.periods)])
-        columns = [ewma_at(self.deviation, half_life, places) for half_life in (LAST, *self.half_lives)]
-        tables = [or_zero(column).reshape(-1, len(origins)) for column in columns]
-        before = [table[1 + k] for k in range(len(self.periods)) for table in tables[:-1]]
-        return np.stack([*(table[0] for table in tables), *before], axis=-1)
+    def recent(self) -> FloatArray:
+        """Shape (features, n): at each place the last value and the exponential means, now and one season before."""
+        now = [or_zero(ewma(self.deviation, half_life)) for half_life in (LAST, *self.half_lives)]
+        before = [
+            np.concatenate((np.zeros(period), column))[: len(column)] for period in self.periods for column in now[:-1]
+        ]
+        return np.stack([*now, *before])
 
     def seasonal_at(self, origins: IntArray, ahead: IntArray) -> list[FloatArray]:
         """One array of the shape of origins + ahead for each seasonal feature; 0 before the first value."""

@@ -9,7 +9,7 @@ from forecaster.members import Member
 from forecaster.registry import FAST, SLOW
 from forecaster.smoothing import ewma
 from forecaster.transform import scale_for
-from forecaster.unrest import features
+from forecaster.unrest import Unrest
 from tests.support.tides import counted, tide_rates
 
 PERIODS = (48, 336)
@@ -52,11 +52,12 @@ def test_the_size_of_errors_is_the_same(period: int, gaps: bool):
     known, origins, noise = values(gaps), np.arange(800, FITTED - 60, 3), np.random.default_rng(5)
     medians = noise.normal(size=(len(origins), 60))
     errors = noise.normal(size=medians.shape)
-    fitted = volatility.fit(known[:FITTED], period, FITTED - margin((period,)), origins, medians, errors)
+    fitted, sizes = volatility.fit(known[:FITTED], period, FITTED - margin((period,)), origins, medians, errors)
     assert fitted.past is not None
+    np.testing.assert_allclose(fitted.at(known[:FITTED], origins, medians), sizes)
     for come, horizon in ((0, 1), (1, 60), (47, 60), (100, 400), (COME, 60)):
         seen, median, ahead = known[: FITTED + come], np.zeros((1, horizon)), np.arange(1, horizon + 1)
-        whole = features(seen, period, np.array([len(seen) - 1]), ahead, median)
+        whole = Unrest.of(seen, period).features(np.array([len(seen) - 1]), ahead, median)
         for one, other in zip(fitted.past.features(seen, ahead, median[0]), whole, strict=True):
             np.testing.assert_allclose(one, other[0], atol=1e-9)
         assert fitted.at(seen, np.array([len(seen) - 1]), median).shape == (1, horizon)

@@ -11,8 +11,7 @@ def judged(size: np.ndarray, period: int) -> tuple[volatility.Volatility, np.nda
     values = size * RNG.normal(size=len(size))
     ahead = ORIGINS[:, None] + np.arange(1, HORIZON + 1)
     medians = np.zeros(ahead.shape)
-    found = volatility.fit(values, period, len(values), ORIGINS, medians, values[ahead])
-    return found, found.at(values, ORIGINS, medians)
+    return volatility.fit(values, period, len(values), ORIGINS, medians, values[ahead])
 
 
 def test_errors_are_expected_to_be_larger_at_the_restless_hour():
