@@ -16,6 +16,9 @@ from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.times import TimeForm, utc
 from tidegate.shared.values import QUANTILES, DemandSeries, FloatArray, Forecast, Skill
 
+MAX_JUDGED = 20_000_000
+"""Steps of all origins together: each takes some 60 bytes until the end."""
+
 MAX_REFITS = 60
 """Over this many origins, a fit serves several of them in a row, filtered forward, as it would live."""
 
@@ -69,7 +72,10 @@ def spaced_origins(series: DemandSeries, horizon_s: float, origins: int, from_fr
             f"horizon_s is {horizon_s:g}: no row after fraction {from_fraction:g} of {len(series.rate_rps)} rows "
             f"leaves a whole horizon"
         )
-    return sorted({round(place) for place in np.linspace(first, last, origins)})
+    rows = min(origins, last - first + 1)
+    if rows * horizon_steps(series, horizon_s) > MAX_JUDGED:
+        raise InvalidRequest(f"origins is {origins}: over {MAX_JUDGED} steps would be judged, ask for fewer")
+    return sorted({round(place) for place in np.linspace(first, last, rows)})
 
 
 def origin_at(series: DemandSeries, time_s: float) -> int:

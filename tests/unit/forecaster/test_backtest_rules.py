@@ -43,6 +43,13 @@ def test_a_backtest_without_sense_is_refused(arguments: tuple, said: str):
         backtest.spaced_origins(TIDE, *arguments)
 
 
+def test_more_origins_than_rows_are_every_row_and_more_than_memory_holds_are_refused():
+    assert backtest.spaced_origins(TIDE, 20, 2**32 - 1, 0.9) == list(range(540, 580))
+    long = DemandSeries("digits", 0.0, 1.0, np.ones(100_000))
+    with pytest.raises(InvalidRequest, match="origins is 9999: over 20000000 steps would be judged"):
+        backtest.spaced_origins(long, 20_000, 9999, 0.1)
+
+
 def test_an_origin_must_be_a_row():
     assert backtest.origin_at(TIDE, 450.0) == 450
     with pytest.raises(InvalidRequest, match=r"origin 450\.5 .* is no row"):
