@@ -107,10 +107,11 @@ def _distance(starts: IntArray, steps: int) -> int:
     apart = range(1, min(MOST_APART, len(starts) - 1) + 1)
     among = np.concatenate([np.zeros(0, dtype=np.int64), *(starts[k:] - starts[:-k] for k in apart)])
     distances, counts = np.unique(among, return_counts=True)
-    likely = distances[(counts >= CYCLES) & (distances >= LEAST_PERIOD) & (CYCLES * distances <= steps)]
+    likely = distances[(counts >= CYCLES) & (CYCLES * distances <= steps)]
     shares = np.array([np.isin(starts[starts + one < steps] + one, starts).mean() for one in likely])
     good = likely[shares >= max(MOSTLY, AS_GOOD * shares.max(initial=0.0))]
-    return int(good[0]) if len(good) else 0
+    # Of spikes that come too soon after each other, twice their distance is no better: they are the members' business.
+    return int(good[0]) if len(good) and good[0] >= LEAST_PERIOD else 0
 
 
 def _sharp(out: NDArray[np.bool_], excess: FloatArray) -> NDArray[np.bool_]:

@@ -73,6 +73,12 @@ def test_every_other_weekday_is_known_by_the_week_that_fits_all_of_them():
     np.testing.assert_array_equal(due > 0, [True, False, True, False, True, False, False])
 
 
+def test_spikes_that_come_too_soon_after_each_other_are_left_to_the_members():
+    rates = RNG.poisson(50.0, size=960).astype(float)
+    rates[10::24] += 200.0
+    assert not learn(rates, (24,))[1].teeth
+
+
 def test_spikes_at_random_have_no_distance():
     rates = RNG.poisson(50.0, size=40 * PERIOD).astype(float)
     rates[RNG.choice(len(rates), 40, replace=False)] += 200.0
