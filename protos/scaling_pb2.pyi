@@ -13,10 +13,12 @@ class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODE_SHADOW: _ClassVar[Mode]
     MODE_FLOOR: _ClassVar[Mode]
     MODE_FULL: _ClassVar[Mode]
+    MODE_HPA: _ClassVar[Mode]
 MODE_UNSPECIFIED: Mode
 MODE_SHADOW: Mode
 MODE_FLOOR: Mode
 MODE_FULL: Mode
+MODE_HPA: Mode
 
 class GetStatusRequest(_message.Message):
     __slots__ = ("pool",)

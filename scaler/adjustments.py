@@ -4,12 +4,7 @@ Each takes the number so far and answers the number after it and, when it change
 of `planner.plan`.
 """
 
-import math
-
-import numpy as np
-
 from scaler.observation import Observation, PoolSpec, Wishes
-from scaler.risk import planning_rate
 from scaler.wording import figure
 from tidegate.shared.values import Mode
 
@@ -24,25 +19,9 @@ def awake(wanted: int, observation: Observation) -> Step:
     return wanted, ""
 
 
-def hold_down(wanted: int, spec: PoolSpec, observation: Observation, mode: Mode) -> Step:
-    """Not to pay a start-up twice: keep what the median path needs again soon.
-
-    A replica dropped now and needed again g seconds later saves g replica-seconds and costs a start-up of `lead`
-    replica-seconds, so dropping pays only when it isn't needed within the window and another lead.
-    """
-    forecast = observation.forecast
-    if wanted >= observation.asked or forecast is None or mode is Mode.SHADOW:
-        return wanted, ""
-    steps = math.ceil((observation.window_s + observation.lead.seconds) / forecast.step_s - 1e-9)
-    peak = float(np.median(forecast.paths_rows_per_s[:, :steps].max(axis=1, initial=0.0)))
-    needed = min(observation.asked, math.ceil(peak / planning_rate(spec, observation) - 1e-9))
-    if needed <= wanted:
-        return wanted, ""
-    reach = observation.window_s + observation.lead.seconds
-    return (
-        needed,
-        f"the median path reaches {figure(peak)} rows/s within {figure(reach)} s: needed again before it pays",
-    )
+def headroom(with_room: int, share: float) -> Step:
+    """What the forecast, or a target, has cost by not knowing its own errors."""
+    return with_room, f"{share:.0%} more than planned would have cost the least in the last day"
 
 
 def settle(wanted: int, recent: Wishes, observation: Observation, mode: Mode) -> Step:
@@ -52,7 +31,7 @@ def settle(wanted: int, recent: Wishes, observation: Observation, mode: Mode) ->
     done in hindsight (ski rental; Karlin et al. 1988).
     """
     highest = max((count for _, count in recent), default=wanted)
-    if wanted >= observation.asked or highest <= wanted or mode is Mode.SHADOW:
+    if wanted >= observation.asked or highest <= wanted or mode in (Mode.SHADOW, Mode.HPA):
         return wanted, ""
     kept = min(highest, observation.asked)
     if kept <= wanted:

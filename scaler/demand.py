@@ -24,11 +24,13 @@ def pool_forecast(
     now_s: float,
     horizon_s: float,
     step_s: float,
+    tick_s: float,
 ) -> PoolForecast | None:
     """The sum of demand · cost over the models, path by path, over [now, now + horizon); None without any forecast.
 
     Path k of two models starts from errors seen at the same time, so adding them path by path keeps their
-    correlation. A model without a forecast, or with one that ends before now, is held at its demand now.
+    correlation. The tick before now is told apart: it shows how the paths compare with what came. A model without a
+    forecast, or with one that ends before now, is held at its demand now.
     """
     usable = {
         model: one
@@ -40,16 +42,18 @@ def pool_forecast(
     steps = max(1, math.ceil(horizon_s / step_s - 1e-9))
     edges: FloatArray = now_s + step_s * np.arange(steps + 1, dtype=np.float64)
     count = min(one.paths_rps.shape[0] for one in usable.values())
-    total = np.zeros((count, steps))
+    edges = np.concatenate([[now_s - tick_s], edges])
+    total = np.zeros((count, steps + 1))
     weights = {}
     for model, one in usable.items():
         rows = np.maximum(0.0, _mean_between(one, edges)[:count]) * cost_rows.get(model, 1.0)
-        weights[model] = float(rows.mean())
+        weights[model] = float(rows[:, 1:].mean())
         total += rows
     held = sorted(model for model in demand_rps if model not in usable)
     total += sum(demand_rps[model] * cost_rows.get(model, 1.0) for model in held)
     note = f"no forecast for {', '.join(held)}: held at the demand now" if held else ""
-    return PoolForecast(step_s, total, _pool_skill(usable, weights), note)
+    covered = all(one.start_s <= now_s - tick_s + 1e-6 for one in usable.values())
+    return PoolForecast(step_s, total[:, 1:], _pool_skill(usable, weights), note, total[:, 0] if covered else None)
 
 
 def _mean_between(forecast: Forecast, edges: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """The documented Horizontal Pod Autoscaler. PURE.
 
-Both the baseline that every plan is compared with (and that decides in `shadow` mode) and the formula of our reactive
+Both the baseline that every plan is compared with (and that decides in mode `hpa`) and the formula of our reactive
 term; the simulator's rivals that rest on an HPA use it too. Sources:
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/ ("Algorithm details" and "Configurable
 scaling behavior") and, where the page is silent, kubernetes/pkg/controller/podautoscaler.

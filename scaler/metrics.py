@@ -11,7 +11,7 @@ from scaler.overrides import Kind
 from scaler.readings import Load
 from tidegate.shared.values import Mode, Plan
 
-_MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2}
+_MODES = {Mode.SHADOW: 0, Mode.FLOOR: 1, Mode.FULL: 2, Mode.HPA: 3}
 
 STARTUP_BOUNDS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0)
 
@@ -29,7 +29,7 @@ class Metrics:
         self._replicas = gauge("replicas", "Replicas now.", "state")
         self._desired = gauge("desired_replicas", "Replicas that the last plan asks for.")
         self._term = gauge("term_replicas", "Replicas that each term of the last plan asks for.", "term")
-        self._mode = gauge("mode", "Mode in force: 0 shadow, 1 floor, 2 full.")
+        self._mode = gauge("mode", "Mode in force: 0 shadow, 1 floor, 2 full, 3 HPA.")
         self._override = gauge("override", "1 while people have pinned, paused or set the mode of the pool.", "kind")
         self._lead = gauge("lead_seconds", "p95 of the time from asked to ready.")
         self._capacity = gauge("capacity_rows_per_second", "Work that one replica can do.")

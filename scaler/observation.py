@@ -10,7 +10,12 @@ from scaler.readings import Load
 from tidegate.shared.values import FloatArray, Mode, Skill
 
 Wishes = tuple[tuple[float, int], ...]
-"""(when, replicas) that were wanted, oldest first."""
+"""(when, replicas) that were wanted, oldest first, falling: an earlier, smaller wish can't be the highest again."""
+
+
+def latest(wishes: Wishes, now_s: float, window_s: float, wanted: int) -> Wishes:
+    """The wishes of the window that ends now, with the one of now; the first is the highest."""
+    return (*((at, count) for at, count in wishes if at > now_s - window_s and count > wanted), (now_s, wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class PoolSpec:
     mode_reason: str = "set for the pool"
     miss_price: float = 2.0
     """Price of one late request in replica-seconds."""
-    max_utilization: float = 0.9
+    max_utilization: float = 1.0
     """Share of the measured capacity that is planned with."""
     max_added_per_tick: int | None = None
     max_removed_per_tick: int | None = None
@@ -58,12 +63,16 @@ class Lead:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolForecast:
-    """The pool's demand ahead: sample paths in rows/s, shape (paths, steps); step i is [now + i·step, + step)."""
+    """The pool's demand ahead: sample paths in rows/s, shape (paths, steps); step i is [now + i·step, + step).
+
+    `present_rows_per_s` is what each path says of the last tick, shape (paths,); None where the forecast is younger.
+    """
 
     step_s: float
     paths_rows_per_s: FloatArray
     skill: Skill
     note: str = ""
+    present_rows_per_s: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Pool:
         self._tick_s = tick_s
         self._store = store
         self._metrics = metrics
-        self._memory = planner.Memory()
+        self._memory = store.memory(settings.name)
         self.overrides: dict[Kind, Override] = {}
         self._known_overrides: tuple[Override, ...] = ()
         last = store.plan_at(settings.name, math.inf)
@@ -101,6 +101,7 @@ class Pool:
             _log.info("mode", pool=plan.pool, before=self._mode, mode=plan.mode, why=plan.mode_reason)
         self.plan, self._mode, self._planned_at_s = plan, plan.mode, plan.at_s
         self._store.add_plan(plan, dry_run=not (acts and self.ours))
+        self._store.set_memory(plan.pool, self._memory)
         self._metrics.planned(plan, self.view)
         error = proposal.observation.capacity.relative_error
         return Decision(plan, error, tuple(self._leads_s), proposal.paused)
@@ -165,7 +166,13 @@ class Pool:
     ) -> tuple[PoolForecast | None, str]:
         found, reasons = forecasts
         ahead = pool_forecast(
-            found, reading.cost_rows, reading.demand_rps or {}, now_s, self.horizon_s, grid(window_s, self._tick_s)
+            found,
+            reading.cost_rows,
+            reading.demand_rps or {},
+            now_s,
+            self.horizon_s,
+            grid(window_s, self._tick_s),
+            self._tick_s,
         )
         if ahead is not None:
             ahead = replace(ahead, note="; ".join(filter(None, (ahead.note, note(self.events, now_s, self.horizon_s)))))

@@ -20,6 +20,9 @@ import numpy as np
 from scaler.observation import Observation, PoolSpec
 from tidegate.shared.values import FloatArray
 
+RAREST = 0.05
+"""A replica that is needed for a smaller share of the time is not had for the forecast's sake, however dear a miss: the
+furthest of a few hundred paths are errors of other days, and no guide. What such tails do cost, headroom learns."""
 AT_ONCE = 8
 """Candidates that are priced together."""
 
@@ -41,28 +44,35 @@ def planning_rate(spec: PoolSpec, observation: Observation) -> float:
     return capacity.rows_per_s * (1.0 - min(0.5, capacity.relative_error)) * spec.max_utilization
 
 
-def choose(spec: PoolSpec, observation: Observation, paths: FloatArray, step_s: float) -> Choice:
-    """The number of replicas (0 … max) to have; `paths` rows/s from now on, shape (paths, steps), over the window."""
+def choose(spec: PoolSpec, observation: Observation, paths: FloatArray, step_s: float, near: int = 0) -> Choice:
+    """The number of replicas (0 … max) to have; `paths` rows/s from now on, shape (paths, steps), over the window.
+
+    Each replica more is worth less than the one before, so the search starts `near` an earlier answer.
+    """
     rate = planning_rate(spec, observation)
+    price = min(spec.miss_price, 1.0 / (RAREST * rate))
     backlog = observation.outstanding_rows or 0.0
     highest = (float(paths.max(initial=0.0)) + backlog / max(observation.tick_s, step_s)) / rate
-    high = min(spec.max_replicas, max(observation.asked, math.ceil(1.1 * highest) + 1))
+    most = min(spec.max_replicas, math.ceil(1.1 * highest) + 1)
     window = min(round(observation.window_s / step_s), paths.shape[1]) - 1
+    low = min(max(0, near - AT_ONCE // 2), max(0, most - AT_ONCE))
+    came_up = False
     while True:
-        # From the top down, some at a time: the highest that is worth having is mostly among the first.
-        low = max(0, high - AT_ONCE)
-        candidates = np.arange(low, high + 1)
+        candidates = np.arange(low, min(low + AT_ONCE, most) + 1)
         capacity = rate * available(candidates, observation, paths.shape[1], step_s)
         late = late_rows(paths, step_s, capacity, backlog, spec.slo_wait_s)
-        saved = spec.miss_price * (late[:-1] - late[1:])
+        saved = price * (late[:-1] - late[1:])
         worth = (saved - step_s * np.arange(1, paths.shape[1] + 1)).max(axis=1) > 0.0
         in_time = (candidates[1:] <= observation.asked) | (saved[:, window] >= observation.tick_s)
-        best = int(np.max(candidates[1:][worth & in_time], initial=0))
-        if best or low == 0:
+        best = int(np.max(candidates[1:][worth & in_time], initial=low))
+        if best == candidates[-1] and best < most:
+            low, came_up = best, True
+        elif best == low and low > 0 and not came_up:
+            low = max(0, low - AT_ONCE)
+        else:
             break
-        high = low
     carried = paths[:, : window + 1].max(axis=1, initial=0.0) <= best * rate
-    one_less = late[max(0, best - 1) - low, window]
+    one_less = late[max(0, best - 1 - low), window]
     return Choice(best, float(late[best - low, window]), float(one_less), float(carried.mean()))
 
 
@@ -110,6 +120,7 @@ def late_rows(
         waiting += over
         unlucky += np.maximum(0.0, waiting - room)
         late += np.add.reduce(unlucky, axis=1) / len(paths)
-        np.clip(waiting, 0.0, room, out=waiting)
+        np.minimum(waiting, room, out=waiting)
+        np.maximum(waiting, 0.0, out=waiting)
         until[:, step] = late + np.add.reduce(np.maximum(0.0, waiting - allowed), axis=1) / len(paths)
     return until

@@ -11,7 +11,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class HpaSettings(Table):
-    """The HPA that a pool is compared with, and that decides in mode `shadow`. Defaults are Kubernetes' own."""
+    """The HPA that a pool is compared with; it decides in mode `hpa` alone. Defaults are Kubernetes' own."""
 
     target_utilization: float = Field(default=0.8, gt=0, le=1)
     """Share of the ready replicas' capacity that it aims at."""
@@ -93,8 +93,8 @@ class PoolSettings(Table):
     """Never fewer; 0 lets an idle pool go away altogether."""
     max_replicas: int = Field(default=10, ge=1)
     """Never more."""
-    mode: Literal["auto", "shadow", "floor", "full"] = "auto"
-    """How far the forecast may act; `auto` lets its measured skill decide."""
+    mode: Literal["auto", "shadow", "floor", "full", "hpa"] = "auto"
+    """How far the forecast may act; `auto` lets what it would have saved decide, `hpa` is for comparison."""
     slo_latency_s: Seconds = 1.0
     """Latency that requests should stay within; half of it may be spent waiting."""
     target_outstanding_rows: float | None = Field(default=None, gt=0)
@@ -105,8 +105,9 @@ class PoolSettings(Table):
     """Seconds from asked to ready until it is measured."""
     miss_price: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Price of one late request in replica-seconds: higher buys more head-room."""
-    max_utilization: float = Field(default=0.9, gt=0, le=1)
-    """Share of a replica's capacity that is planned with: a queue at 100 % never empties."""
+    max_utilization: float = Field(default=1.0, gt=0, le=1)
+    """Share of a replica's measured capacity that is planned with. Random arrivals and errors of forecast and capacity
+    are priced anyway: less than 1 is for what nobody measures."""
     max_added_per_tick: int | None = Field(default=None, ge=1)
     """At most so many replicas are added by one decision; default: no limit."""
     max_removed_per_tick: int | None = Field(default=None, ge=1)

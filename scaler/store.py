@@ -1,4 +1,5 @@
-"""What the scaler remembers across restarts, in SQLite: plans and their reasons, start-ups, capacity, overrides."""
+"""What the scaler remembers across restarts, in SQLite: plans and their reasons, start-ups, capacity, overrides, and
+what planners carry on."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -6,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic import TypeAdapter
 
 from protos import scaling_pb2 as pb
 from scaler.capacity import ModelCapacity
 from scaler.lead import KEPT_STARTS
 from scaler.overrides import AuditEntry, Kind, Override
+from scaler.planner import Memory
 from tidegate.shared import wire_scaling
 from tidegate.shared.errors import InvalidSetting, NotReady
 from tidegate.shared.values import Plan
@@ -29,8 +32,10 @@ CREATE TABLE override (pool TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NU
                        by TEXT NOT NULL, at_s REAL NOT NULL, until_s REAL NOT NULL, PRIMARY KEY (pool, kind));
 CREATE TABLE audit (at_s REAL NOT NULL, pool TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL,
                     until_s REAL NOT NULL, PRIMARY KEY (at_s, pool, what)) WITHOUT ROWID;
+CREATE TABLE memory (pool TEXT PRIMARY KEY, planner BLOB NOT NULL) WITHOUT ROWID;
 """
 
+_MEMORY = TypeAdapter(Memory)
 _log = structlog.get_logger(__name__)
 
 
@@ -115,6 +120,15 @@ class Store:
         """What was measured before, by model."""
         rows = self._db.execute("SELECT model, mean, variance, readings FROM capacity WHERE pool = ?", (pool,))
         return {model: ModelCapacity(mean, variance, readings) for model, mean, variance, readings in rows}
+
+    def set_memory(self, pool: str, memory: Memory) -> None:
+        """Keep what the pool's planner remembers: the trust that its forecasts have earned, above all."""
+        self._write("INSERT OR REPLACE INTO memory VALUES (?, ?)", [(pool, _MEMORY.dump_json(memory))])
+
+    def memory(self, pool: str) -> Memory:
+        """What the pool's planner remembered; an empty memory before its first decision."""
+        row = self._db.execute("SELECT planner FROM memory WHERE pool = ?", (pool,)).fetchone()
+        return Memory() if row is None else _MEMORY.validate_json(row[0])
 
     def set_override(self, pool: str, one: Override) -> None:
         """Keep an override in the place of the pool's last one of that kind. Raises NotReady: people wait for it."""

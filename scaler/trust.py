@@ -1,11 +1,13 @@
-"""How far a pool's forecast may act, earned by its measured skill. PURE.
+"""How far a pool's forecast may act: earned by what it would have cost, and until that is known by its skill. PURE.
 
-The ladder is shadow, floor, full; one step a tick. Rising asks for more skill than staying does, so that a forecast
-at the border doesn't flap (hysteresis).
+The ladder is shadow, floor, full; one step a tick. Rising asks for more than staying does, so that a forecast at the
+border doesn't flap (hysteresis).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from scaler.counterfactual import HEADROOMS, Worlds
 from tidegate.shared.values import Mode, Skill
 
 ENOUGH_ORIGINS = 20
@@ -15,23 +17,69 @@ RISE = {Mode.SHADOW: 0.0, Mode.FLOOR: 0.05}
 FALL = {Mode.FLOOR: -0.1, Mode.FULL: -0.02}
 """Skill below which it is left downwards. A floor can only add replicas, so it stands more."""
 LADDER = (Mode.SHADOW, Mode.FLOOR, Mode.FULL)
+ENOUGH_LEADS = 20.0
+"""Start-ups' time that the counterfactual worlds must speak for before they, and no longer skill, decide."""
+MARGIN = 0.02
+"""Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to …"""
+HEADROOM_MARGIN = 0.005
+"""… and another headroom of the same mode so much."""
+
+
+Saved = Mapping[tuple[Mode, float], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The mode that the forecast has earned, and the reason in words."""
+    """The mode that the forecast has earned, the headroom that its errors ask for, and the reason in words."""
 
     mode: Mode = Mode.SHADOW
     reason: str = "no forecast has been judged yet"
+    headroom: float = 0.0
 
 
-def judge(trust: Trust, skill: Skill | None) -> Trust:
+def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
     """One tick: at most one step up or down. No forecast is no judgement: the mode stays."""
     if skill is None:
-        return Trust(trust.mode, "no forecast to judge; as before")
+        return replace(trust, reason="no forecast to judge; as before")
+    if _known(worlds, lead_s):
+        return _by_cost(trust, worlds.saved(miss_price))
+    return _by_skill(trust, skill)
+
+
+def wished(mode: Mode, reason: str, trust: Trust, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
+    """A mode that somebody set, with the headroom that its errors ask for."""
+    if mode not in LADDER or not _known(worlds, lead_s):
+        return Trust(mode, reason)
+    return Trust(mode, reason, _headroom(mode, trust.headroom, worlds.saved(miss_price)))
+
+
+def _known(worlds: Worlds, lead_s: float) -> bool:
+    return worlds.seconds >= ENOUGH_LEADS * lead_s
+
+
+def _headroom(mode: Mode, now: float, saved: Saved) -> float:
+    best = max(HEADROOMS, key=lambda share: saved[mode, share])
+    return best if saved[mode, best] - saved[mode, now] > HEADROOM_MARGIN else now
+
+
+def _by_cost(trust: Trust, saved: Saved) -> Trust:
+    """Towards the mode, and to the headroom, that would have cost the least."""
+    best = {mode: max(HEADROOMS, key=lambda share: saved[mode, share]) for mode in LADDER}
+    gains = {mode: saved[mode, best[mode]] for mode in LADDER}
+    goal = max(LADDER, key=gains.__getitem__)
+    told = ", ".join(f"{mode} {gains[mode]:+.1%} (headroom {best[mode]:.0%})" for mode in LADDER)
+    figures = f"saved of late, against shadow without headroom: {told}"
+    if gains[goal] - gains[trust.mode] <= MARGIN:
+        return Trust(trust.mode, f"{figures}: {trust.mode} stays", _headroom(trust.mode, trust.headroom, saved))
+    rung = LADDER.index(trust.mode)
+    to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]
+    return Trust(to, f"{figures}: {trust.mode} becomes {to}", best[to])
+
+
+def _by_skill(trust: Trust, skill: Skill) -> Trust:
     if skill.origins < ENOUGH_ORIGINS:
         reason = f"skill rests on {skill.origins} forecasts of the {ENOUGH_ORIGINS} that are needed"
-        return Trust(Mode.SHADOW, reason)
+        return Trust(Mode.SHADOW, reason, trust.headroom)
     worst = min(skill.vs_seasonal_naive, skill.vs_last_value)
     figures = (
         f"skill {skill.vs_seasonal_naive:+.2f} against seasonal-naive and {skill.vs_last_value:+.2f} against last "
@@ -40,16 +88,8 @@ def judge(trust: Trust, skill: Skill | None) -> Trust:
     rung = LADDER.index(trust.mode)
     if trust.mode in RISE and worst > RISE[trust.mode]:
         to = LADDER[rung + 1]
-        return Trust(to, f"{figures}: over {RISE[trust.mode]:g}, so {trust.mode} becomes {to}")
+        return Trust(to, f"{figures}: over {RISE[trust.mode]:g}, so {trust.mode} becomes {to}", trust.headroom)
     if trust.mode in FALL and worst < FALL[trust.mode]:
         to = LADDER[rung - 1]
-        return Trust(to, f"{figures}: under {FALL[trust.mode]:g}, so {trust.mode} becomes {to}")
-    return Trust(trust.mode, f"{figures}: {trust.mode} stays")
-
-
-def settled(skill: Skill | None) -> Trust:
-    """Where the ladder comes to rest when this skill stays; for a start from known history."""
-    trust = Trust()
-    for _ in LADDER:
-        trust = judge(trust, skill)
-    return trust
+        return Trust(to, f"{figures}: under {FALL[trust.mode]:g}, so {trust.mode} becomes {to}", trust.headroom)
+    return Trust(trust.mode, f"{figures}: {trust.mode} stays", trust.headroom)

@@ -99,7 +99,7 @@ async def test_explain_tells_why_and_errors_are_clear(tmp_path: Path) -> None:
         stub = scaling_pb2_grpc.ScalerStub(one)
         await until(lambda: scaler.controller.pools["p"].plan is not None)
         plan = await stub.Explain(scaling_pb2.ExplainRequest(pool="p"))
-        assert [term.name for term in plan.terms] == ["forecast", "reactive", "hpa"]
+        assert [term.name for term in plan.terms] == ["forecast", "reactive", "tracking", "hpa"]
         plans = (await stub.ListPlans(scaling_pb2.ListPlansRequest(pool="p", limit=2))).plans
         assert plans[0].at_s >= plan.at_s
         with pytest.raises(grpc.aio.AioRpcError) as unknown:

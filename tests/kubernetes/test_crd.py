@@ -73,7 +73,7 @@ async def test_defaults_are_filled_in_and_unknown_fields_dropped(cluster: Cluste
         "maxReplicas": 10,
         "mode": "auto",
         "slo": {"latencySeconds": 1},
-        "maxUtilization": 0.9,
+        "maxUtilization": 1,
         "prior": {"capacityRowsPerSecond": 10, "leadSeconds": 120},
         "scaleIn": {"drainSeconds": 30},
         "scaledBy": "scaler",

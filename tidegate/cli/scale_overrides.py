@@ -56,7 +56,7 @@ def pause(
 
 def mode(
     pool: Pool,
-    name: Annotated[str | None, typer.Argument(metavar="[MODE]", help="shadow, floor, full or auto.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[MODE]", help="shadow, floor, full, auto or hpa.")] = None,
     reason: Reason = "",
     length: For = "",
     clear: Clear = False,

@@ -55,7 +55,8 @@ def audit_table(entries: Iterable[pb.AuditEntry]) -> Table:
 
 def plans_table(plans: Iterable[pb.Plan]) -> Table:
     """One row per decision: what each term asked for, what came of it, and which adjustments bound."""
-    table = _table(("time", "pool", "mode", "asked", "forecast", "reactive", "hpa", "desired", "because of"))
+    names = ("forecast", "reactive", "tracking", "hpa")
+    table = _table(("time", "pool", "mode", "asked", *names, "desired", "because of"))
     for plan in plans:
         terms = {term.name: str(term.replicas) if term.known else "?" for term in plan.terms}
         table.add_row(
@@ -63,7 +64,7 @@ def plans_table(plans: Iterable[pb.Plan]) -> Table:
             plan.pool,
             MODE_OF.get(plan.mode, "-"),
             f"{plan.asked} ({plan.ready} ready)",
-            *(terms.get(name, "-") for name in ("forecast", "reactive", "hpa")),
+            *(terms.get(name, "-") for name in names),
             str(plan.desired) + (" (dry run)" if plan.dry_run else ""),
             ", ".join(one.name for one in plan.adjustments) or "-",
         )

@@ -18,8 +18,8 @@ from tidegate.shared.toml import to_toml
 
 POOL = "digits"
 MAX_REPLICAS = 6
-MODE_OF = {"hpa": "shadow", "predictive": "auto"}
-"""The pool's mode of each policy: in shadow the forecast only watches, and the HPA decides."""
+MODE_OF = {"hpa": "hpa", "predictive": "auto"}
+"""The pool's mode of each policy: in `hpa` nothing of ours decides."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,11 +95,12 @@ class Forecast:
 
 
 class Mode(StrEnum):
-    """How far a pool's forecasts may act."""
+    """How far a pool's forecasts may act; in HPA they don't, and nothing of ours does: for comparison."""
 
     SHADOW = "shadow"
     FLOOR = "floor"
     FULL = "full"
+    HPA = "hpa"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,12 @@
 from protos import scaling_pb2 as pb
 from tidegate.shared.values import Mode, Plan, PlanInputs
 
-_TO_MODE = {Mode.SHADOW: pb.MODE_SHADOW, Mode.FLOOR: pb.MODE_FLOOR, Mode.FULL: pb.MODE_FULL}
+_TO_MODE = {
+    Mode.SHADOW: pb.MODE_SHADOW,
+    Mode.FLOOR: pb.MODE_FLOOR,
+    Mode.FULL: pb.MODE_FULL,
+    Mode.HPA: pb.MODE_HPA,
+}
 MODE_OF = {wire: mode for mode, wire in _TO_MODE.items()}
 """The mode of a message; not there when it says none."""
 

@@ -1,25 +1,29 @@
 """The production planner on the production forecaster, in the simulated world. PURE."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecaster import model as forecaster
 from forecaster.series import STEPS_S, resample
-from scaler import planner, trust
+from scaler import planner
 from scaler.demand import grid, pool_forecast
 from scaler.observation import Capacity, Lead, Observation, PoolForecast, PoolSpec
 from tidegate.shared.errors import NoData
-from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Plan, Skill
+from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Plan
 from tidegate.simulate.arrivals import Arrivals
 from tidegate.simulate.batching import batched
 from tidegate.simulate.policies import Terms, View
+from tidegate.simulate.replay import replay
 
 MODEL = "trace"
 PATHS = 200
 COARSEST_STEP_S = 60.0
 REFIT_S = 6 * 3600.0
 """Between refits the fitted model is filtered forward, as in the service."""
+REHEARSED_S = 86400.0
+REHEARSED_SHARE = 0.5
+"""Trust is earned on the last day of the history, or on so much of it where it is shorter."""
 FAN = (0.05, 0.5, 0.95)
 """Quantiles of the forecast that are kept for the chart."""
 FAN_EVERY_S = 300.0
@@ -40,42 +44,51 @@ class Forecasts:
     """
 
     def __init__(self, terms: Terms, history: Arrivals, ahead: FloatArray) -> None:
-        self._window_s = terms.startup_s + terms.tick_s
-        self._horizon_s = self._window_s + terms.startup_s
-        self._grid_s = grid(self._window_s, terms.tick_s)
-        step_s = model_step_s(self._window_s, terms.tick_s)
-        self._learner = Learner(history, ahead, step_s, self._horizon_s)
-        self._from_s = history.end_s
-        self._asked_at_s: float | None = None
-        self._answer: PoolForecast | None = None
-        self.startup_s = terms.startup_s
+        window_s = terms.startup_s + terms.tick_s
+        self._terms = terms
+        self._horizon_s = window_s + terms.startup_s
+        self._grid_s = grid(window_s, terms.tick_s)
+        self._step_s = model_step_s(window_s, terms.tick_s)
+        self._learner = Learner(history, ahead, self._step_s, self._horizon_s)
+        self._history = history
+        self._answers: dict[float, PoolForecast | None] = {}
         self.foreseen: list[Foreseen] = []
         """What was forecast for one start-up after the forecast was made: the last time to do something about it."""
 
-    @property
-    def skill(self) -> Skill | None:
-        """Of the forecast from the history alone; None without history."""
-        ahead = self._learner.ahead(self._from_s)
-        return None if ahead is None else ahead.skill
+    def rehearse(self, policy: "PredictivePolicy") -> None:
+        """Replay the end of the history, at the forecaster's step: what trust a policy begins with."""
+        tick_s = max(1, round(self._step_s))
+        ticks = int(min(REHEARSED_S, REHEARSED_SHARE * len(self._history.counts)) / tick_s)
+        seconds = ticks * tick_s
+        if not ticks:
+            return
+        counts = self._history.counts
+        before = counts[-seconds - tick_s : -seconds]
+        terms = replace(self._terms, tick_s=tick_s)
+        replay({"rehearsal": policy}, terms, counts[-seconds:], before, self._history.end_s - seconds)
 
     def at(self, view: View) -> PoolForecast | None:
-        """The pool's demand from now on; None when nothing was seen yet."""
-        if view.now_s != self._asked_at_s:
-            self._asked_at_s = view.now_s
+        """The pool's demand from now on; None when nothing was seen yet. What was answered for a time is kept."""
+        if view.now_s not in self._answers:
             arrived_rps = float(view.arrived.mean()) if len(view.arrived) else 0.0
             ahead = self._learner.ahead(view.now_s)
             found = {} if ahead is None else {MODEL: ahead}
-            self._answer = pool_forecast(found, {}, {MODEL: arrived_rps}, view.now_s, self._horizon_s, self._grid_s)
-            self._note(view.now_s)
-        return self._answer
+            answer = pool_forecast(
+                found, {}, {MODEL: arrived_rps}, view.now_s, self._horizon_s, self._grid_s, float(len(view.arrived))
+            )
+            if view.now_s >= self._history.end_s:
+                self._answers.clear()  # all who share it take a tick before the next begins; rehearsals don't
+                self._note(view.now_s, answer)
+            self._answers[view.now_s] = answer
+        return self._answers[view.now_s]
 
-    def _note(self, now_s: float) -> None:
-        if self._answer is None:
+    def _note(self, now_s: float, answer: PoolForecast | None) -> None:
+        if answer is None:
             return
-        for_s = now_s + self.startup_s
+        for_s = now_s + self._terms.startup_s
         if not self.foreseen or for_s - self.foreseen[-1].at_s >= FAN_EVERY_S:
-            step = min(int(self.startup_s / self._answer.step_s), self._answer.paths_rows_per_s.shape[1] - 1)
-            values = np.quantile(self._answer.paths_rows_per_s[:, step], FAN)
+            step = min(int(self._terms.startup_s / answer.step_s), answer.paths_rows_per_s.shape[1] - 1)
+            values = np.quantile(answer.paths_rows_per_s[:, step], FAN)
             self.foreseen.append(Foreseen(for_s, tuple(float(value) for value in values)))
 
 
@@ -93,14 +106,15 @@ class PredictivePolicy:
             slo_wait_s=terms.slo_wait_s,
             miss_price=miss_price,
         )
-        self._memory = planner.Memory(trust=trust.settled(forecasts.skill))
+        self._memory = planner.Memory()
         self.plan: Plan | None = None
+        forecasts.rehearse(self)
 
     def decide(self, view: View) -> int:
         """The planner's decision; `plan` has its reasons."""
         observation = Observation(
             now_s=view.now_s,
-            tick_s=self._terms.tick_s,
+            tick_s=float(len(view.arrived) or self._terms.tick_s),
             ready=view.ready,
             starting_ready_in_s=view.starting_ready_in_s,
             lead=Lead(self._terms.startup_s, "given"),

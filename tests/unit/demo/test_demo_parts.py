@@ -80,7 +80,7 @@ def test_the_settings_are_ones_that_the_services_take(policy: str, tmp_path: Pat
     for settings_type in (RouterSettings, ModelServerSettings, ForecasterSettings):
         load(settings_type, stack.config)
     (pool,) = load(ScalerSettings, stack.config).pools
-    assert pool.mode == {"hpa": "shadow", "predictive": "auto"}[policy]
+    assert pool.mode == {"hpa": "hpa", "predictive": "auto"}[policy]
     assert pool.hpa.downscale_stabilization_s == 20.0
 
 

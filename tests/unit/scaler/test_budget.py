@@ -149,9 +149,9 @@ def test_each_replica_has_a_worth_and_none_is_negative(rows: float | None, kept:
 
 
 def test_a_replica_that_carries_load_is_worth_more_than_one_that_does_not() -> None:
-    found = worth(spec(), observation(ready=6, forecast=level(30.0)), 1, 6)
+    found = worth(spec(), observation(ready=6, forecast=level(33.0)), 1, 6)
     assert found[0] == found[1] > found[3] > found[4]
-    assert worth(spec(), observation(ready=6, forecast=None, demand_rows_per_s=30.0), 1, 6) == pytest.approx(found)
+    assert worth(spec(), observation(ready=6, forecast=None, demand_rows_per_s=33.0), 1, 6) == pytest.approx(found)
 
 
 def test_minima_beyond_the_budget_are_refused() -> None:

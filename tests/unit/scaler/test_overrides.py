@@ -92,7 +92,7 @@ def test_what_makes_sense_becomes_an_override() -> None:
         ("pin", "5", "x" * 301, ANN, 60.0, "300 characters at most"),
         ("pin", "5", "x", ANN, 0.0, "it must end"),
         ("pause", "on", "x", ANN, 1e9, "a year at most"),
-        ("mode", "turbo", "x", ANN, 60.0, "no mode is called 'turbo'; there are: shadow, floor, full, auto"),
+        ("mode", "turbo", "x", ANN, 60.0, "no mode is called 'turbo'; there are: shadow, floor, full, hpa, auto"),
     ],
 )
 def test_what_makes_none_is_refused(kind: str, value: str, reason: str, by: str, for_s: float, said: str) -> None:

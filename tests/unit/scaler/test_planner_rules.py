@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,27 +104,75 @@ def test_no_data_at_zero_stays_at_zero_and_never_goes_there() -> None:
         assert plan(pool, silent, Memory())[0].desired == ready
 
 
-def test_shadow_does_what_the_hpa_does() -> None:
+def test_in_mode_hpa_the_hpa_decides_alone() -> None:
     busy = observation(ready=4, served_rows_per_s=40.0, demand_rows_per_s=80.0, forecast=level(200.0))
-    decided, _ = plan(spec(mode=Mode.SHADOW), busy, Memory())
+    decided, _ = plan(spec(mode=Mode.HPA), busy, Memory())
     assert decided.desired == term(decided, "hpa").replicas == 5  # 1.0 / 0.8 of 4
 
 
-def test_without_a_forecast_full_falls_back_to_the_hpa() -> None:
-    blind = observation(ready=4, served_rows_per_s=40.0, forecast=None, forecast_note="UNAVAILABLE: gone")
+def test_in_shadow_the_demand_is_tracked_whatever_is_forecast() -> None:
+    busy = observation(ready=4, served_rows_per_s=40.0, demand_rows_per_s=80.0, forecast=level(200.0))
+    decided, _ = plan(spec(mode=Mode.SHADOW), busy, Memory())
+    assert decided.desired == term(decided, "tracking").replicas == 10  # 80 / (0.8 · 10)
+
+
+def test_target_tracking_lets_go_only_after_the_stabilisation_window() -> None:
+    pool, memory, desired = spec(mode=Mode.SHADOW), Memory(), []
+    for now_s, rows in ((0.0, 80.0), (290.0, 16.0), (301.0, 16.0)):
+        now = observation(now_s=now_s, ready=10, demand_rows_per_s=rows)
+        decided, memory = plan(pool, now, memory)
+        desired.append(decided.desired)
+    assert desired == [10, 10, 2]
+
+
+def test_without_a_forecast_full_falls_back_to_tracking() -> None:
+    blind = observation(ready=4, demand_rows_per_s=40.0, forecast=None, forecast_note="UNAVAILABLE: gone")
     decided, _ = plan(spec(mode=Mode.FULL), blind, Memory())
     assert decided.desired == 5
     assert term(decided, "forecast").replicas is None
     assert "gone" in term(decided, "forecast").reason
 
 
-def test_replicas_needed_again_soon_are_held() -> None:
+def test_replicas_needed_again_before_they_could_be_started_again_are_kept() -> None:
     """The load falls now and is back in 100 s: less than the window (70 s) and another start-up (60 s)."""
     paths = [[10.0] * 10 + [60.0] * 3] * 4
     now = observation(ready=7, forecast=forecast(paths), demand_rows_per_s=10.0)
-    decided, _ = plan(spec(mode=Mode.FULL, miss_price=0.02), now, Memory())
-    assert decided.desired == 7
-    assert "hold-down" in named(decided)
+    assert plan(spec(mode=Mode.FULL), now, Memory())[0].desired >= 6
+
+
+def test_a_burst_that_no_season_explains_is_answered_at_once_with_what_it_needs() -> None:
+    """The forecast, a tick old, is sure of 20 rows/s; 90 come and nothing waits yet."""
+    surprised = dataclasses.replace(level(20.0), present_rows_per_s=np.full(4, 20.0))
+    now = observation(ready=10, forecast=surprised, demand_rows_per_s=90.0, served_rows_per_s=90.0)
+    decided, _ = plan(spec(mode=Mode.FULL), now, Memory())
+    assert term(decided, "forecast").replicas in (10, 11)
+    assert "90 rows/s came where 20 were expected" in term(decided, "forecast").reason
+
+
+@given(observations(), st.floats(0.1, 20.0), st.floats(1.0, 10.0))
+def test_a_dearer_miss_never_means_fewer(now: Observation, price: float, factor: float) -> None:
+    plans = [plan(spec(mode=Mode.FULL, miss_price=one), now, Memory())[0] for one in (price, price * factor)]
+    assert plans[0].desired <= plans[1].desired
+
+
+@given(observations(), st.sampled_from(list(Mode)), st.floats(1.0, 5.0))
+def test_more_demand_offered_never_means_fewer(now: Observation, mode: Mode, factor: float) -> None:
+    more = None if now.demand_rows_per_s is None else factor * now.demand_rows_per_s
+    plans = [
+        plan(spec(mode=mode), dataclasses.replace(now, demand_rows_per_s=rows), Memory())[0]
+        for rows in (now.demand_rows_per_s, more)
+    ]
+    assert plans[0].desired <= plans[1].desired
+
+
+@given(observations(), st.sampled_from([Mode.SHADOW, Mode.FLOOR, Mode.FULL]))
+def test_more_is_never_asked_for_than_serves_what_comes_and_clears_what_waits(now: Observation, mode: Mode) -> None:
+    """Whatever the queue: what is asked for already, or all that waits cleared within a lead beside the demand."""
+    quiet = dataclasses.replace(now, forecast=None)
+    decided, _ = plan(spec(mode=mode, min_replicas=0, max_replicas=1000), quiet, Memory())
+    if now.demand_rows_per_s is not None and now.outstanding_rows is not None:
+        useful = now.demand_rows_per_s / 8.0 + now.outstanding_rows / 600.0
+        assert decided.desired <= max(now.asked, useful + 2)
 
 
 def test_what_was_wanted_within_a_lead_is_let_go_only_after_it() -> None:
@@ -139,7 +188,7 @@ def test_the_reactive_term_asks_for_no_more_than_clears_the_queue() -> None:
     """The HPA's formula alone would ask for 600 / 2.5 = 240 replicas."""
     flooded = observation(ready=2, demand_rows_per_s=30.0, outstanding_rows=600.0, lead=Lead(60.0, "given"))
     reactive = term(plan(spec(mode=Mode.FULL), flooded, Memory())[0], "reactive")
-    assert reactive.replicas == 5  # (30 + 600 / 60) / 9
+    assert reactive.replicas == 4  # (30 + 600 / 60) / 10
 
 
 def test_auto_starts_in_shadow_and_climbs() -> None:

@@ -1,19 +1,29 @@
-"""Autonomy is earned, and lost, by measured skill."""
+"""Autonomy is earned, and lost: by what it would have cost, and until that is known by measured skill."""
 
 import pytest
 
-from scaler.trust import Trust, judge, settled
+from scaler.counterfactual import HEADROOMS, World, Worlds
+from scaler.trust import LADDER, Trust, judge, wished
 from tidegate.shared.values import Mode, Skill
+
+LEAD_S, PRICE = 60.0, 2.0
+UNKNOWN = Worlds()
 
 
 def skill(worst: float, origins: int = 50) -> Skill:
     return Skill(origins, worst, worst + 0.1, 0.95)
 
 
+def costs(shadow: float, floor: float, full: float, seconds: float = 86_400.0) -> Worlds:
+    """Worlds that cost so many replica-seconds, nobody late."""
+    told = zip(LADDER, (shadow, floor, full), strict=True)
+    return Worlds(tuple(World(mode, h, 1, replica_s=(1 + h) * cost) for mode, cost in told for h in HEADROOMS), seconds)
+
+
 def test_good_skill_climbs_one_step_a_tick() -> None:
     trust, modes = Trust(), []
     for _ in range(4):
-        trust = judge(trust, skill(0.3))
+        trust = judge(trust, skill(0.3), UNKNOWN, LEAD_S, PRICE)
         modes.append(trust.mode)
     assert modes == [Mode.FLOOR, Mode.FULL, Mode.FULL, Mode.FULL]
 
@@ -31,26 +41,71 @@ def test_good_skill_climbs_one_step_a_tick() -> None:
         (Mode.FULL, -0.03, Mode.FLOOR),
     ],
 )
-def test_rising_asks_for_more_than_staying(mode: Mode, worst: float, after: Mode) -> None:
-    assert judge(Trust(mode), skill(worst)).mode is after
-
-
-def test_a_mode_that_was_reached_is_kept_at_the_same_skill() -> None:
-    for worst in (-0.2, -0.05, 0.0, 0.03, 0.06, 0.5):
-        rest = settled(skill(worst))
-        assert judge(rest, skill(worst)).mode is rest.mode
+def test_rising_asks_for_more_skill_than_staying(mode: Mode, worst: float, after: Mode) -> None:
+    assert judge(Trust(mode), skill(worst), UNKNOWN, LEAD_S, PRICE).mode is after
 
 
 def test_skill_that_rests_on_few_forecasts_counts_for_nothing() -> None:
-    assert judge(Trust(Mode.FULL), skill(0.9, origins=19)).mode is Mode.SHADOW
+    assert judge(Trust(Mode.FULL), skill(0.9, origins=19), UNKNOWN, LEAD_S, PRICE).mode is Mode.SHADOW
 
 
 def test_a_missing_forecast_is_no_verdict() -> None:
-    assert judge(Trust(Mode.FULL), None).mode is Mode.FULL
+    assert judge(Trust(Mode.FULL), None, costs(1.0, 9.0, 9.0), LEAD_S, PRICE).mode is Mode.FULL
 
 
 def test_the_worse_of_the_two_references_counts_and_the_reason_has_the_numbers() -> None:
-    verdict = judge(Trust(), Skill(50, 0.8, -0.3, 0.95))
+    verdict = judge(Trust(), Skill(50, 0.8, -0.3, 0.95), UNKNOWN, LEAD_S, PRICE)
     assert verdict.mode is Mode.SHADOW
     assert "+0.80" in verdict.reason
     assert "-0.30" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("mode", "worlds", "after"),
+    [
+        (Mode.SHADOW, costs(1000.0, 1100.0, 900.0), Mode.FLOOR),  # on the way to full
+        (Mode.FLOOR, costs(1000.0, 1100.0, 900.0), Mode.FULL),
+        (Mode.FULL, costs(1000.0, 950.0, 1100.0), Mode.FLOOR),
+        (Mode.FLOOR, costs(1000.0, 1100.0, 1200.0), Mode.SHADOW),
+        (Mode.FLOOR, costs(1000.0, 1000.0, 985.0), Mode.FLOOR),  # too little to change for
+        (Mode.FULL, costs(985.0, 1000.0, 1000.0), Mode.FULL),
+    ],
+)
+def test_the_cheapest_mode_is_gone_to_step_by_step_where_it_saves_enough(
+    mode: Mode, worlds: Worlds, after: Mode
+) -> None:
+    assert judge(Trust(mode), skill(-0.5), worlds, LEAD_S, PRICE).mode is after
+
+
+def test_what_it_would_have_cost_decides_once_enough_time_was_seen() -> None:
+    good = costs(1000.0, 900.0, 800.0, seconds=19 * LEAD_S)
+    assert judge(Trust(), skill(-0.5), good, LEAD_S, PRICE).mode is Mode.SHADOW
+    seen = costs(1000.0, 900.0, 800.0, seconds=20 * LEAD_S)
+    verdict = judge(Trust(), skill(-0.5), seen, LEAD_S, PRICE)
+    assert verdict.mode is Mode.FLOOR
+    assert "+20.0%" in verdict.reason
+
+
+def late(rows: dict[float, float], mode: Mode = Mode.FULL) -> Worlds:
+    """All cost 1000 replica-seconds and the headroom; `mode` has that many late rows at each headroom."""
+    each = (
+        World(one, h, 1, replica_s=1000.0 * (1 + h), late_rows=rows[h] if one is mode else 0.0)
+        for one in LADDER
+        for h in HEADROOMS
+    )
+    return Worlds(tuple(each), 86_400.0)
+
+
+def test_late_requests_weigh_by_their_price() -> None:
+    worlds = late(dict.fromkeys(HEADROOMS, 40.0))
+    assert judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, 0.4).mode is Mode.FULL
+    assert judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, 1.0).mode is Mode.FLOOR
+
+
+def test_the_headroom_is_the_one_that_would_have_cost_the_least() -> None:
+    worlds = late({0.0: 60.0, 0.05: 10.0, 0.1: 5.0, 0.2: 0.0, 0.35: 0.0})
+    assert judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, 0.1).headroom == 0.0
+    assert wished(Mode.FULL, "set", Trust(Mode.FULL), worlds, LEAD_S, 2.0).headroom == 0.05
+    assert wished(Mode.FULL, "set", Trust(Mode.FULL), worlds, LEAD_S, 50.0).headroom == 0.2
+    assert wished(Mode.FULL, "set", Trust(Mode.FULL), UNKNOWN, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Mode.HPA, "set", Trust(Mode.FULL, headroom=0.2), worlds, LEAD_S, 50.0).headroom == 0.0
