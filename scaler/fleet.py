@@ -34,6 +34,16 @@ class _Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """One start that came to its end, by what is known of it beside its lead: the node pool, and the seconds of each of
+    its parts."""
+
+    lead_s: float
+    node_pool: str
+    stages_s: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FleetView:
     """The pool at one moment. `leads_s` are the starts that came to their end just now, asked to ready."""
 
@@ -44,8 +54,8 @@ class FleetView:
     died_starting: int = 0
     failed_starts: int = 0
     """Replicas that died before they were ready since one last became ready, or that can't start as they stand."""
-    stages_s: tuple[tuple[str, float], ...] = ()
-    """Parts of those starts, where they are known: (name, seconds)."""
+    starts: tuple[Start, ...] = ()
+    """Those starts and their parts, where more is known of them."""
 
     @property
     def starting(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from scaler.decision import Proposal
-from scaler.fleet import FleetView
+from scaler.fleet import FleetView, Start
 from scaler.overrides import Kind
 from scaler.readings import Load
 from tidegate.shared.values import Mode, Plan
@@ -51,7 +51,7 @@ class Metrics:
         self._startup = Histogram(
             "tidegate_scaler_startup_seconds",
             "Starts that came to their end: asked for to ready (total), and their parts where they are known.",
-            ("pool", "stage"),
+            ("pool", "node_pool", "stage"),
             buckets=STARTUP_BOUNDS_S,
             registry=registry,
         )
@@ -123,7 +123,6 @@ class Metrics:
         if any(one.name == "hold" for one in plan.adjustments):
             self._held.labels(pool).inc()
         self._failed_starts.labels(pool).inc(view.died_starting)
-        for lead_s in view.leads_s:
-            self._startup.labels(pool, "total").observe(lead_s)
-        for stage, seconds in view.stages_s:
-            self._startup.labels(pool, stage).observe(seconds)
+        for start in view.starts or [Start(lead_s, "", ()) for lead_s in view.leads_s]:
+            for stage, seconds in (("total", start.lead_s), *start.stages_s):
+                self._startup.labels(pool, start.node_pool, stage).observe(seconds)

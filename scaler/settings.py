@@ -57,6 +57,14 @@ class KubernetesSettings(Table):
     """The namespace whose PredictiveScalers are served, with their targets and pods."""
     kubeconfig: Path | None = None
     """A kubeconfig file; default: the service account of the pod that the scaler runs in."""
+    node_pool_labels: tuple[str, ...] = (
+        "karpenter.sh/nodepool",
+        "eks.amazonaws.com/nodegroup",
+        "cloud.google.com/gke-nodepool",
+        "kubernetes.azure.com/agentpool",
+        "node.kubernetes.io/instance-type",
+    )
+    """Labels of a node, the first that it has names its node pool: start-up times are told apart by it."""
     stale_s: Seconds = 60.0
     """With no news from the API for longer nothing is scaled; plans are still made."""
     resync_s: Seconds = 600.0

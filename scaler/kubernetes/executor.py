@@ -11,6 +11,7 @@ from scaler.decision import Decision
 from scaler.fleet import FleetView
 from scaler.kubernetes.conflict import other_autoscaler, rival
 from scaler.kubernetes.elector import Elector
+from scaler.kubernetes.nodes import NodePools
 from scaler.kubernetes.pool import ClusterPool
 from scaler.kubernetes.reporter import API_VERSION, Reporter
 from scaler.kubernetes.status import Condition
@@ -53,6 +54,7 @@ class Kubernetes:
         self._back_off = BackOff()
         self._pools: dict[str, ClusterPool] = {}
         self._rehearsal = Rehearsal()
+        self._nodes = NodePools(api, settings.node_pool_labels)
         self._scalers = self._watch(f"/apis/{API_VERSION}", "predictivescalers")
         self._autoscalers = self._watch("/apis/autoscaling/v1", "horizontalpodautoscalers")
 
@@ -92,12 +94,13 @@ class Kubernetes:
         await asyncio.gather(
             *(pool.target.look(now_s, leads=self.leads and pool.ours) for pool in self._pools.values())
         )
+        await self._nodes.learn(one.node for pool in self._pools.values() for one in pool.target.pods())
         undecided = [pool for name, pool in self._pools.items() if name not in self.pools()]
         await asyncio.gather(*(self._report(pool, now_s) for pool in undecided if self._hopeless(pool, now_s)))
 
     def view(self, pool: str, now_s: float, backends: Mapping[str, BackendReading] | None) -> FleetView:
         """The pool's pods as replicas."""
-        return self._pools[pool].view(now_s, backends)
+        return self._pools[pool].view(now_s, backends, self._nodes.of)
 
     async def apply(self, decision: Decision, now_s: float) -> None:
         """Carry the decision out unless something is in the way, and report."""

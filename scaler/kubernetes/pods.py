@@ -46,6 +46,7 @@ class Pod:
     restarts: int = 0
     why: str = ""
     ip: str = ""
+    node: str = ""
 
     @property
     def lead_s(self) -> float | None:
@@ -86,6 +87,7 @@ def pod(thing: Object) -> Pod:
         restarts=sum(one.get("restartCount", 0) for one in containers),
         why=why,
         ip=status.get("podIP", ""),
+        node=(thing.get("spec") or {}).get("nodeName", ""),
     )
 
 

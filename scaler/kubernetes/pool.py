@@ -43,12 +43,14 @@ class ClusterPool:
         """True once its pods were seen: before that nothing can be decided."""
         return self.target.scale is not None and self.target.heard_at_s is not None
 
-    def view(self, now_s: float, backends: Mapping[str, BackendReading] | None) -> FleetView:
+    def view(
+        self, now_s: float, backends: Mapping[str, BackendReading] | None, node_pool_of: Callable[[str], str]
+    ) -> FleetView:
         """The pool's pods as replicas."""
         assert self.target.scale is not None
         if backends is not None:
             self._backends = backends
-        return self._book.observe(now_s, self.target.scale.replicas, self.target.pods(), self._victims())
+        return self._book.observe(now_s, self.target.scale.replicas, self.target.pods(), self._victims(), node_pool_of)
 
     def obstacle(self, now_s: float, stale_s: float) -> Condition | None:
         """Why nothing may be done to the target now, as far as the pool itself knows; None for nothing."""
@@ -117,7 +119,7 @@ class ClusterPool:
         """The whole status as of now."""
         replicas = None if self.target.scale is None else self.target.scale.replicas
         met = conditions(self.decision, active, stuck_words(self.target.pods()))
-        return status(self.decision, self.wish.generation, replicas, met, before, now_s)
+        return status(self.decision, self.wish.generation, replicas, met, before, now_s, self._book.leads_s)
 
     async def close(self) -> None:
         """Stand back, and stop watching."""

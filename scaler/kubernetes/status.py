@@ -48,8 +48,10 @@ def status(
     now: Iterable[Condition],
     before: Mapping[str, Any],
     now_s: float,
+    leads_s: Mapping[str, Sequence[float]],
 ) -> dict[str, Any]:
-    """The whole status; `before` is the one that stands, `replicas` what the target asks for."""
+    """The whole status; `before` is the one that stands, `replicas` what the target asks for, `leads_s` the starts that
+    were seen by node pool."""
     known = {one["type"]: one for one in before.get("conditions", ())}
     whole: dict[str, Any] = {
         "observedGeneration": generation,
@@ -58,7 +60,7 @@ def status(
     if replicas is not None:
         whole["replicas"] = replicas
     if decision is not None:
-        whole |= _figures(decision)
+        whole |= _figures(decision, leads_s)
     return whole
 
 
@@ -99,11 +101,14 @@ def _written(one: Condition, before: Mapping[str, Any] | None, generation: int, 
     }
 
 
-def _figures(decision: Decision) -> dict[str, Any]:
+def _figures(decision: Decision, leads_s: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     plan, inputs = decision.plan, decision.plan.inputs
-    lead = {"p95Seconds": _rounded(inputs.lead_s), "source": inputs.lead_source}
+    lead: dict[str, Any] = {"p95Seconds": _rounded(inputs.lead_s), "source": inputs.lead_source}
     if decision.leads_s:
         lead["p50Seconds"] = _rounded(quantiles_s(decision.leads_s, [0.5])[0])
+    by_node_pool = [_node_pool(name, seconds) for name, seconds in sorted(leads_s.items()) if name]
+    if by_node_pool:
+        lead["nodePools"] = by_node_pool
     figures = {
         "desiredReplicas": plan.desired,
         "readyReplicas": plan.ready,
@@ -120,6 +125,11 @@ def _figures(decision: Decision) -> dict[str, Any]:
     if inputs.quantiles:
         figures["forecast"] = _forecast(plan)
     return figures
+
+
+def _node_pool(name: str, leads_s: Sequence[float]) -> dict[str, Any]:
+    p50_s, p95_s = quantiles_s(leads_s, [0.5, 0.95])
+    return {"name": name, "p50Seconds": _rounded(p50_s), "p95Seconds": _rounded(p95_s), "starts": len(leads_s)}
 
 
 def _forecast(plan: Plan) -> dict[str, float]:

@@ -1,6 +1,9 @@
 """The service accounts of k8s/base, in a test's own namespace."""
 
+from http import HTTPStatus
 from pathlib import Path
+
+from kubernetes.aio.client.exceptions import ApiException
 
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.control_plane import ControlPlane
@@ -8,9 +11,17 @@ from tests.kubernetes.manifests import BASE, load
 
 
 async def make_accounts(cluster: Cluster) -> None:
-    """Every account, with its rights."""
+    """Every account, with its rights; what is cluster-wide is one for all namespaces, but bound for each."""
     for thing in load(BASE / "rbac.yaml"):
-        await cluster.create(thing)
+        if thing["kind"] == "ClusterRoleBinding":
+            thing["metadata"]["name"] += f"-{cluster.namespace}"
+            for subject in thing["subjects"]:
+                subject["namespace"] = cluster.namespace
+        try:
+            await cluster.create(thing)
+        except ApiException as error:
+            if (thing["kind"], error.status) != ("ClusterRole", HTTPStatus.CONFLICT):
+                raise
 
 
 async def as_scaler(plane: ControlPlane, cluster: Cluster) -> Path:

@@ -14,6 +14,8 @@ from tidegate.shared.kubernetes.api import MERGE_PATCH, Api, Object
 T = TypeVar("T")
 
 PLURALS = {
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
     "ConfigMap": "configmaps",
     "CustomResourceDefinition": "customresourcedefinitions",
     "Deployment": "deployments",
@@ -31,7 +33,7 @@ PLURALS = {
     "ServiceAccount": "serviceaccounts",
     "Shelf": "shelves",
 }
-CLUSTER_WIDE = {"CustomResourceDefinition", "Namespace", "Node"}
+CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace", "Node"}
 
 
 class Cluster:

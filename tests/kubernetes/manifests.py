@@ -10,6 +10,7 @@ from tests.kubernetes.cluster import Object
 from tests.kubernetes.control_plane import NODE
 
 BASE = Path(__file__).parents[2] / "k8s" / "base"
+NODE_POOL = "large"
 SCALER_API = "tidegate.dev/v1alpha1"
 
 
@@ -35,7 +36,7 @@ def node() -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": NODE},
+        "metadata": {"name": NODE, "labels": {"node.kubernetes.io/instance-type": NODE_POOL}},
         "status": {
             "capacity": room,
             "allocatable": room,

@@ -11,14 +11,13 @@ import yaml
 from kubernetes.aio.client.exceptions import ApiException
 
 from router.settings import RouterSettings
-from tests.kubernetes.cluster import Cluster, Object
+from tests.kubernetes.cluster import CLUSTER_WIDE, Cluster, Object
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.manifests import BASE
 from tidegate.shared.kubernetes.api import APPLY_PATCH
 
 OVERLAYS = ("cpu", "gpu", "prometheus")
 NOT_IN_1_20 = {"policy/v1", "monitoring.coreos.com/v1"}
-CLUSTER_WIDE = {"CustomResourceDefinition", "Namespace"}
 
 
 def render(folder: Path) -> list[Object]:

@@ -31,6 +31,7 @@ SCALER_MAY = [
     ("get", "coordination.k8s.io", "leases", "", "tidegate-scaler", HERE),
     ("update", "coordination.k8s.io", "leases", "", "tidegate-scaler", HERE),
     ("create", "", "events", "", "", HERE),
+    ("get", "", "nodes", "", "node-1", HERE),
 ]
 MAY_NOT = [
     ("patch", "tidegate.dev", "predictivescalers", "", "digits", HERE),
@@ -102,12 +103,20 @@ async def test_an_account_may_do_what_it_needs_and_nothing_else(cluster: Cluster
 @pytest.mark.parametrize("account", MAY)
 def test_a_role_grants_nothing_that_is_not_in_its_list(account: str) -> None:
     """Each verb on each resource of the Role is one that this page proves; a rule more needs a line more."""
-    roles = {one["metadata"]["name"]: one for one in load(BASE / "rbac.yaml") if one["kind"] == "Role"}
-    assert roles.keys() == MAY.keys()
-    role = roles[account]
+    objects = load(BASE / "rbac.yaml")
+    roles = {(one["kind"], one["metadata"]["name"]): one for one in objects if one["kind"].endswith("Role")}
+    bound = {
+        (one["subjects"][0]["name"], one["roleRef"]["kind"], one["roleRef"]["name"])
+        for one in objects
+        if one["kind"].endswith("Binding")
+    }
+    assert {(kind, name) for _, kind, name in bound} == roles.keys()
+    assert {who for who, _, _ in bound} == MAY.keys()
     granted = {
         (verb, group, resource)
-        for rule in role["rules"]
+        for who, kind, name in bound
+        if who == account
+        for rule in roles[kind, name]["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]

@@ -8,7 +8,7 @@ from scaler.events import Event
 from scaler.overrides import Kind, Override
 from tests.kubernetes.cluster import Cluster, Object, eventually
 from tests.kubernetes.control_plane import ControlPlane
-from tests.kubernetes.manifests import SCALER_API
+from tests.kubernetes.manifests import NODE_POOL, SCALER_API
 from tests.kubernetes.scene import COST, met, scene
 from tests.kubernetes.shelf import TARGET, ShelfController, make_shelf
 from tests.support.waiting import until
@@ -31,6 +31,9 @@ async def test_replicas_are_ready_before_the_spike_that_is_forecast(
             assert time.time() < spike_at_s
         assert shown["lead"]["source"].startswith("measured (")  # the pods' own timelines took the prior's place
         assert shown["lead"]["p50Seconds"] <= shown["lead"]["p95Seconds"] < 5
+        (node_pool,) = shown["lead"]["nodePools"]
+        assert (node_pool["name"], node_pool["starts"] >= 6) == (NODE_POOL, True)
+        assert node_pool["p50Seconds"] <= node_pool["p95Seconds"] < 5
 
 
 async def test_a_replica_goes_annotated_then_drained_then_let_go(

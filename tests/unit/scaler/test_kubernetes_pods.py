@@ -114,3 +114,17 @@ def test_only_starts_that_were_watched_are_measured_and_once() -> None:
     pods = [ready, one("b", PodPhase.READY, 55.0, 75.0)]
     assert book.observe(80.0, 2, pods, set()).leads_s == (20.0,)
     assert book.observe(90.0, 2, pods, set()).leads_s == ()
+
+
+def test_starts_are_told_apart_by_the_node_pool_they_were_on() -> None:
+    book = PodBook()
+    coming = [Pod(name, PodPhase.COMING, 10.0, node=node) for name, node in (("a", "n1"), ("b", "n2"))]
+    book.observe(10.0, 2, coming, set())
+    ready = [
+        Pod("a", PodPhase.READY, 10.0, 11.0, 12.0, 30.0, node="n1"),
+        Pod("b", PodPhase.READY, 10.0, ready_at_s=70.0, node="n2"),
+    ]
+    view = book.observe(80.0, 2, ready, set(), lambda node: {"n1": "gpu"}.get(node, ""))
+    assert [(one.node_pool, one.lead_s) for one in view.starts] == [("gpu", 20.0), ("", 60.0)]
+    assert view.starts[0].stages_s == (("scheduling", 1.0), ("starting", 1.0), ("warming", 18.0))
+    assert {name: list(leads) for name, leads in book.leads_s.items()} == {"gpu": [20.0], "": [60.0]}

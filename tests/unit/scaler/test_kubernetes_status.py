@@ -12,6 +12,7 @@ from scaler.kubernetes.wishes import DEFAULT_MISS_PRICE, wish
 from scaler.wording import plan_reason
 from tidegate.shared.values import Adjustment, Mode, Plan, PlanInputs, Term
 
+LEADS_S = {"gpu": [20.0, 10.0, 70.0], "": [5.0]}
 ACTIVE = Condition("Active", True, "Scaling", "plans are carried out")
 INPUTS = PlanInputs(41.234, "measured (9 starts)", 12.345, "prior", 46.0, 10.0, 0.0, (0.5, 0.95), (20.04, 31.5), 0.21)
 PLAN = Plan(
@@ -72,7 +73,7 @@ def test_what_a_schema_can_not_say_is_said_here() -> None:
 
 def whole(before: dict[str, Any] | None = None, now_s: float = 0.0, active: Condition = ACTIVE) -> dict[str, Any]:
     decision = Decision(PLAN, 0.05, (30.0, 41.234))
-    return status(decision, 4, 2, conditions(decision, active, ""), before or {}, now_s)
+    return status(decision, 4, 2, conditions(decision, active, ""), before or {}, now_s, LEADS_S)
 
 
 def test_a_whole_status() -> None:
@@ -83,7 +84,12 @@ def test_a_whole_status() -> None:
         "readyReplicas": 2,
         "mode": "floor",
     }
-    assert shown["lead"] == {"p50Seconds": 30.0, "p95Seconds": 41.2, "source": "measured (9 starts)"}
+    assert shown["lead"] == {
+        "p50Seconds": 30.0,
+        "p95Seconds": 41.2,
+        "source": "measured (9 starts)",
+        "nodePools": [{"name": "gpu", "p50Seconds": 20.0, "p95Seconds": 70.0, "starts": 3}],
+    }
     assert shown["forecast"] == {
         "windowSeconds": 46.0,
         "peakP50RowsPerSecond": 20.0,
