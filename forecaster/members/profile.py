@@ -248,7 +248,13 @@ class Profile:
 
 
 def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Profile:
-    """Choose each season's memory by what it would have left of the past, then regress the rest on itself."""
+    """Choose each season's memory by what it would have left of the past, then regress the rest on itself.
+
+    The longest season comes first. The pattern of an hour that came before the day's would follow the day's tide, an
+    hour late; the day would learn to mend that, and mend it wrongly where the hour's pattern is two hours old: from
+    one hour ahead on.
+    """
+    periods = tuple(sorted(periods, reverse=True))
     level, known = float(np.nanmean(values)), max(0, len(values) - margin(periods))
     rest = values - level
     patterns, phases = [], []

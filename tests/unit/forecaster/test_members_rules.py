@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecaster.members import Member
+from forecaster.members import Member, profile
 from forecaster.registry import FAST, SLOW
 from forecaster.transform import scale_for
 from tests.support.tides import counted, tide_rates
@@ -67,3 +67,17 @@ def test_the_profile_forecasts_the_spike_at_its_height_and_keeps_it_out_of_its_n
     np.testing.assert_allclose(path[40:43], truth[40:43], rtol=0.15)
     assert path[39] < 20
     assert path[43] < 20
+
+
+def test_a_short_season_inside_a_tide_is_as_sure_after_its_period_as_within():
+    hour, day, days = 24, 480, 12
+    times = np.arange(days * day)
+    tide, bursts = 2.0 - np.cos(2 * np.pi * times / day), np.where(times % hour < 3, 1.0, 0.0)
+    known = tide + bursts + np.random.default_rng(5).normal(0.0, 0.02, len(times))
+    origins = np.arange(8 * day, len(times) - 2 * hour, 7)
+    # The hour stands first: it is what the seasons' search finds the strongest here.
+    fitted = profile.fit(known[: 8 * day], (hour, day), 2 * hour)
+    errors = np.abs(
+        fitted.predict(known, origins, 2 * hour) - known[origins[:, None] + np.arange(1, 2 * hour + 1)]
+    ).mean(axis=0)
+    assert errors[hour - 1 :].max() < 1.5 * errors[: hour - 2].max()
