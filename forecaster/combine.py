@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.quantiles import plain_quantile
 from tidegate.shared.values import FloatArray
 
 POWER = 6.0
@@ -95,10 +96,11 @@ def member_loss(errors: FloatArray, recency: FloatArray) -> float:
     known = np.isfinite(errors)
     if not known.any():
         return float("nan")
-    weights, flat = np.broadcast_to(recency[:, None], errors.shape)[known], errors[known]
+    weights = np.broadcast_to(recency[:, None], errors.shape)
+    weights, flat = (weights.ravel(), errors.ravel()) if known.all() else (weights[known], errors[known])
     losses, total = [], weights.sum()
     for level in LEVELS:
-        offset = 0.0 if level == 0.5 else float(np.quantile(flat, level))
+        offset = 0.0 if level == 0.5 else plain_quantile(flat, level)
         left = flat - offset
         losses.append(float(weights @ np.maximum(level * left, (level - 1.0) * left) / total))
     return float(np.mean(losses))

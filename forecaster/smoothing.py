@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidegate.shared.values import FloatArray, IntArray
 
@@ -165,6 +166,16 @@ def robust_scale(values: FloatArray) -> float:
     sizes = np.partition(np.abs(known), middle)  # np.median does the same behind ten times as many calls
     median = sizes[middle] if len(known) % 2 else 0.5 * (sizes[:middle].max() + sizes[middle])
     return float(1.4826 * median)
+
+
+def spaced(known: NDArray[np.bool_], most: int) -> tuple[IntArray, int]:
+    """Places that are known: all of them, or `most` to twice as many, each so many known ones after the other."""
+    if known.all():
+        stride = max(1, len(known) // most)
+        return np.arange(0, len(known), stride), stride
+    places = np.flatnonzero(known)
+    stride = max(1, len(places) // most)
+    return places[::stride], stride
 
 
 def or_zero(values: FloatArray) -> FloatArray:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster import between
 from forecaster.carried import Means
-from forecaster.smoothing import ewma_at, or_zero, robust_scale
+from forecaster.smoothing import ewma, ewma_at, or_zero, robust_scale, spaced
 from tidegate.shared.values import FloatArray, IntArray
 
 HORIZONS = 8
@@ -49,7 +50,8 @@ class Carry:
 
     def path(self, deviation: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
-        return self._path(features(deviation, self.half_lives, origins), shift(deviation, self.scale, origins), horizon)
+        seen = features(deviation, self.half_lives)[:, origins].T
+        return self._path(seen, shift(deviation, self.scale, origins), horizon)
 
     def past(self, deviation: FloatArray) -> "Recent":
         """What is known at the end of a deviation, to be carried on."""
@@ -97,10 +99,9 @@ class Recent:
         return result
 
 
-def features(deviation: FloatArray, half_lives: tuple[float, ...], places: IntArray) -> FloatArray:
-    """The last value and the exponential means at each place, shape (places, 1 + half-lives); 0 before any value."""
-    columns = [ewma_at(deviation, half_life, places) for half_life in (LAST, *half_lives)]
-    return or_zero(np.stack(columns, axis=1))
+def features(deviation: FloatArray, half_lives: tuple[float, ...]) -> FloatArray:
+    """The last value and the exponential means at each place, shape (1 + half-lives, n); 0 before any value."""
+    return np.stack([or_zero(ewma(deviation, half_life)) for half_life in (LAST, *half_lives)])
 
 
 def half_lives_for(periods: tuple[int, ...], length: int) -> tuple[float, ...]:
@@ -116,22 +117,21 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Carry:
     horizons = np.unique(np.round(np.geomspace(1, furthest, HORIZONS))).astype(np.int64)
     scale = robust_scale(deviation)
     targets = np.clip(deviation, -OUTLIER * scale, OUTLIER * scale)
-    seen = features(deviation, half_lives, np.arange(len(deviation)))
-    clipped = np.clip(seen, -OUTLIER * scale, OUTLIER * scale)
-    rows = [_regress(clipped, targets, int(ahead)) for ahead in horizons]
+    seen = np.clip(features(deviation, half_lives), -OUTLIER * scale, OUTLIER * scale)
+    known = np.isfinite(targets)
+    rows = [_regress(seen, targets, known, int(ahead)) for ahead in horizons]
     return Carry(half_lives, horizons, np.array(rows), scale)
 
 
-def _regress(seen: FloatArray, targets: FloatArray, ahead: int) -> FloatArray:
-    origins = np.flatnonzero(np.isfinite(targets[ahead:]))
-    origins = origins[:: max(1, len(origins) // MAX_ROWS)]
-    width = seen.shape[1]
+def _regress(seen: FloatArray, targets: FloatArray, known: NDArray[np.bool_], ahead: int) -> FloatArray:
+    origins, _ = spaced(known[ahead:], MAX_ROWS)
+    width = len(seen)
     if len(origins) < 2 * width:
         return np.zeros(width)
-    x, y = seen[origins], targets[origins + ahead]
-    gram = x.T @ x
+    x, y = seen[:, origins], targets[origins + ahead]
+    gram = x @ x.T
     penalty = RIDGE * np.trace(gram) / width + 1e-12
-    solved: FloatArray = np.linalg.solve(gram + penalty * np.eye(width), x.T @ y)
+    solved: FloatArray = np.linalg.solve(gram + penalty * np.eye(width), x @ y)
     return solved
 
 

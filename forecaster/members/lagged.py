@@ -11,12 +11,13 @@ as one. Source of the direct strategy: Ben Taieb et al., Expert Systems with App
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster import between
 from forecaster.carried import Means
-from forecaster.members.carry import LAST, Recent, half_lives_for, shift
+from forecaster.members.carry import LAST, Recent, features, half_lives_for, shift
 from forecaster.members.fixed_season import At
-from forecaster.smoothing import SETTLED, decayed_sum, ewma, moving_mean, or_zero, robust_scale, window_means
+from forecaster.smoothing import SETTLED, decayed_sum, moving_mean, or_zero, robust_scale, spaced, window_means
 from tidegate.shared.values import FloatArray, IntArray
 
 KNOTS = 7
@@ -114,7 +115,8 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged
     first = min(max(periods, default=0), len(deviation) // 3)
     limit = OUTLIER * robust_scale(deviation[first:])
     recent = np.clip(known.recent(), -limit, limit)
-    rows = [_regress(known, recent, deviation, int(knot), first, limit) for knot in knots]
+    there = np.isfinite(deviation)
+    rows = [_regress(known, recent, there, int(knot), first, limit) for knot in knots]
     return Lagged(periods, half_lives, knots, np.array(rows), limit)
 
 
@@ -138,11 +140,9 @@ class _Known:
 
     def recent(self) -> FloatArray:
         """Shape (features, n): at each place the last value and the exponential means, now and one season before."""
-        now = [or_zero(ewma(self.deviation, half_life)) for half_life in (LAST, *self.half_lives)]
-        before = [
-            np.concatenate((np.zeros(period), column))[: len(column)] for period in self.periods for column in now[:-1]
-        ]
-        return np.stack([*now, *before])
+        now = features(self.deviation, self.half_lives)
+        before = [np.pad(now[:-1], ((0, 0), (period, 0)))[:, : now.shape[1]] for period in self.periods]
+        return np.concatenate((now, *before))
 
     def seasonal_at(self, origins: IntArray, ahead: IntArray) -> list[FloatArray]:
         """One array of the shape of origins + ahead for each seasonal feature; 0 before the first value."""
@@ -184,17 +184,18 @@ def _looked_up(column: FloatArray, places: IntArray) -> FloatArray:
 
 
 def _regress(
-    known: _Known, recent: FloatArray, deviation: FloatArray, ahead: int, first: int, limit: float
+    known: _Known, recent: FloatArray, there: NDArray[np.bool_], ahead: int, first: int, limit: float
 ) -> FloatArray:
-    origins = first + np.flatnonzero(np.isfinite(deviation[first + ahead :]))
-    stride = max(1, len(origins) // MAX_ROWS)
-    origins = origins[::stride]
+    deviation = known.deviation
+    origins, stride = spaced(there[first + ahead :], MAX_ROWS)
+    origins += first
     # A feature a row: numpy copies and sums long rows quickest. `recent` is clipped already.
     seasonal = known.seasonal_at(origins, np.array(ahead))
     width = len(recent) + len(seasonal)
     if len(origins) < width:
         return np.zeros(width)
-    x = np.concatenate((recent[:, origins], *(np.clip(column, -limit, limit)[None] for column in seasonal)))
+    before = np.array(seasonal).reshape(-1, len(origins))
+    x = np.concatenate((recent[:, origins], np.clip(before, -limit, limit)))
     y = np.clip(deviation[origins + ahead], -limit, limit)
     weights = np.exp2((origins - origins[-1]) / (MEMORY * len(deviation)))
     weighed, total = x * weights, float(weights.sum())
