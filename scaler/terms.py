@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from scaler import hpa, risk
+from scaler import hpa, risk, signals
 from scaler.observation import Observation, PoolForecast, PoolSpec, Wishes, latest
 from scaler.wording import figure
 from tidegate.shared.values import FloatArray, Term
@@ -28,7 +28,10 @@ def forecast_term(spec: PoolSpec, observation: Observation, near: int) -> Term:
 
 
 def reactive_term(spec: PoolSpec, observation: Observation) -> Term:
-    """The HPA's formula on outstanding rows, but no more than would clear them within a lead of getting ready."""
+    """The HPA's formula on outstanding rows, but no more than would clear them within a lead of getting ready.
+
+    Beside that the other signals (`scaler/signals.py`); the one that asks for most counts.
+    """
     outstanding, demand = observation.outstanding_rows, observation.demand_rows_per_s
     if outstanding is None:
         return Term("reactive", None, "no reading of outstanding work")
@@ -49,6 +52,8 @@ def reactive_term(spec: PoolSpec, observation: Observation) -> Term:
                 f", asks for {wanted}; {useful} serve {figure(demand)} rows/s and clear it within {figure(lead_s)} s"
             )
             wanted = max(useful, observation.asked)
+        asked, words = signals.strongest(spec, observation, useful)
+        wanted, reason = max(wanted, asked), f"{reason}; {words}" if words else reason
     return Term("reactive", wanted, reason)
 
 
