@@ -88,8 +88,8 @@ class ForecasterSettings(Settings):
     """A Prometheus server that is followed instead; unset: the routers are."""
 
     history: Path = Path("tidegate-history.sqlite")
-    """SQLite file that demand, events and fits are kept in; made when it is not there. Several forecasters may share
-    it: one leads and writes, the others answer from it and take over."""
+    """SQLite file that demand, events and fits are kept in; made when it is not there, on a disk of the machine's own.
+    Several forecasters of one machine may share it: one leads and writes, the others answer from it and take over."""
 
     step_s: Annotated[float, Field(gt=0)] | None = None
     """Step that is modelled. Unset: the finest of 1 s … 1 h that needs no more than 20 160 points for two weeks of the
