@@ -101,6 +101,8 @@ def _of_file(file: Path, model: str, unit: str, progress: output.Progress) -> It
         raise InvalidRequest("--model is missing: say whose demand the file holds")
     series, _ = csv_files.read(file, model)
     start_s = round(series.start_s / series.step_s) * series.step_s  # the forecaster's grid: multiples of the step
+    if moved_s := start_s - series.start_s:
+        output.progress_console().print(f"its rows are no multiples of {series.step_s:g} s: moved by {moved_s:+g} s")
     rates = series.rate_rps / (series.step_s if unit == "count" else 1.0)
     for first in range(0, len(rates), CHUNK_VALUES):
         part = rates[first : first + CHUNK_VALUES]
