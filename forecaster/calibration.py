@@ -64,9 +64,10 @@ def calibrate(
     folds = _folds(len(values), horizon, first_step)
     predicted: dict[str, list[FloatArray]] = {member.name: [] for member in chosen}
     for cut, origins in folds:
+        part = values[:cut]
         for member in chosen:
             if member.name not in failures:
-                fitted = _fit(member, values[:cut], periods, horizon, failures)
+                fitted = _fit(member, part, periods, horizon, failures)
                 if fitted is not None:
                     predicted[member.name].append(_predict(member, fitted, values, origins, horizon, failures))
     members = {}

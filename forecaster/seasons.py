@@ -172,7 +172,8 @@ def _level_error(rest: FloatArray, period: int, lead: int) -> float:
     losses = []
     for half_life in (max(1.0, lead / 2), float(period)):
         errors = np.abs(rest[period + lead :] - or_zero(ewma(rest, half_life)[period:-lead]))
-        losses.append(float(errors[np.isfinite(errors)].mean()))
+        known = np.isfinite(errors)
+        losses.append(float(errors.mean() if known.all() else errors[known].mean()))
     return min(losses)
 
 

