@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 
 from forecaster import calendars
+from forecaster.observations import COARSEST_STEP_S
+from forecaster.series import FINEST_STEP_S
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.settings import Address, Settings, Table
 
@@ -91,7 +93,7 @@ class ForecasterSettings(Settings):
     """SQLite file that demand, events and fits are kept in; made when it is not there, on a disk of the machine's own.
     Several forecasters of one machine may share it: one leads and writes, the others answer from it and take over."""
 
-    step_s: Annotated[float, Field(gt=0)] | None = None
+    step_s: Annotated[float, Field(ge=FINEST_STEP_S, le=COARSEST_STEP_S)] | None = None
     """Step that is modelled. Unset: the finest of 1 s … 1 h that needs no more than 20 160 points for two weeks of the
     history."""
 
