@@ -24,45 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/scaling.proto\x12\x13tidegate.scaling.v1\" \n\x10GetStatusRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\"C\n\x11GetStatusResponse\x12.\n\x05pools\x18\x01 \x03(\x0b\x32\x1f.tidegate.scaling.v1.PoolStatus\"\xe4\x01\n\nPoolStatus\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x13\n\x0bwished_mode\x18\x03 \x01(\t\x12\'\n\x04plan\x18\x04 \x01(\x0b\x32\x19.tidegate.scaling.v1.Plan\x12\x10\n\x08starting\x18\x05 \x01(\r\x12\r\n\x05ready\x18\x06 \x01(\r\x12\x10\n\x08\x64raining\x18\x07 \x01(\r\x12\x15\n\rfailed_starts\x18\x08 \x01(\r\x12\x30\n\toverrides\x18\t \x03(\x0b\x32\x1d.tidegate.scaling.v1.Override\"b\n\x08Override\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x05 \x01(\x01\x12\x0f\n\x07until_s\x18\x06 \x01(\x01\"j\n\x12SetOverrideRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\r\n\x05\x66or_s\x18\x06 \x01(\x01\"@\n\x10ListAuditRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07since_s\x18\x02 \x01(\x01\x12\r\n\x05limit\x18\x03 \x01(\r\"E\n\x11ListAuditResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.tidegate.scaling.v1.AuditEntry\"a\n\nAuditEntry\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x0b\n\x03who\x18\x03 \x01(\t\x12\x0c\n\x04what\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x0f\n\x07until_s\x18\x06 \x01(\x01\"@\n\x10ListPlansRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07since_s\x18\x02 \x01(\x01\x12\r\n\x05limit\x18\x03 \x01(\r\"=\n\x11ListPlansResponse\x12(\n\x05plans\x18\x01 \x03(\x0b\x32\x19.tidegate.scaling.v1.Plan\",\n\x0e\x45xplainRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\"\xad\x02\n\x04Plan\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.tidegate.scaling.v1.Mode\x12\x13\n\x0bmode_reason\x18\x04 \x01(\t\x12\r\n\x05ready\x18\x05 \x01(\r\x12\r\n\x05\x61sked\x18\x06 \x01(\r\x12\x0f\n\x07\x64\x65sired\x18\x07 \x01(\r\x12(\n\x05terms\x18\x08 \x03(\x0b\x32\x19.tidegate.scaling.v1.Term\x12\x34\n\x0b\x61\x64justments\x18\t \x03(\x0b\x32\x1f.tidegate.scaling.v1.Adjustment\x12+\n\x06inputs\x18\n \x01(\x0b\x32\x1b.tidegate.scaling.v1.Inputs\x12\x0f\n\x07\x64ry_run\x18\x0b \x01(\x08\"E\n\x04Term\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08replicas\x18\x02 \x01(\r\x12\r\n\x05known\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"I\n\nAdjustment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\r\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x8d\x03\n\x06Inputs\x12\x0e\n\x06lead_s\x18\x01 \x01(\x01\x12\x13\n\x0blead_source\x18\x02 \x01(\t\x12\x1b\n\x13\x63\x61pacity_rows_per_s\x18\x03 \x01(\x01\x12\x17\n\x0f\x63\x61pacity_source\x18\x04 \x01(\t\x12\x10\n\x08window_s\x18\x05 \x01(\x01\x12\x1e\n\x11\x64\x65mand_rows_per_s\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10outstanding_rows\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\tquantiles\x18\x08 \x03(\x01\x12\x1d\n\x15window_max_rows_per_s\x18\t \x03(\x01\x12$\n\x17skill_vs_seasonal_naive\x18\n \x01(\x01H\x02\x88\x01\x01\x12 \n\x13skill_vs_last_value\x18\x0b \x01(\x01H\x03\x88\x01\x01\x42\x14\n\x12_demand_rows_per_sB\x13\n\x11_outstanding_rowsB\x1a\n\x18_skill_vs_seasonal_naiveB\x16\n\x14_skill_vs_last_value*Z\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMODE_SHADOW\x10\x01\x12\x0e\n\nMODE_FLOOR\x10\x02\x12\r\n\tMODE_FULL\x10\x03\x12\x0c\n\x08MODE_HPA\x10\x04\x32\xbe\x03\n\x06Scaler\x12Z\n\tGetStatus\x12%.tidegate.scaling.v1.GetStatusRequest\x1a&.tidegate.scaling.v1.GetStatusResponse\x12Z\n\tListPlans\x12%.tidegate.scaling.v1.ListPlansRequest\x1a&.tidegate.scaling.v1.ListPlansResponse\x12I\n\x07\x45xplain\x12#.tidegate.scaling.v1.ExplainRequest\x1a\x19.tidegate.scaling.v1.Plan\x12U\n\x0bSetOverride\x12\'.tidegate.scaling.v1.SetOverrideRequest\x1a\x1d.tidegate.scaling.v1.Override\x12Z\n\tListAudit\x12%.tidegate.scaling.v1.ListAuditRequest\x1a&.tidegate.scaling.v1.ListAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14protos/scaling.proto\x12\x13tidegate.scaling.v1\" \n\x10GetStatusRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\"C\n\x11GetStatusResponse\x12.\n\x05pools\x18\x01 \x03(\x0b\x32\x1f.tidegate.scaling.v1.PoolStatus\"\x93\x02\n\nPoolStatus\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x13\n\x0bwished_mode\x18\x03 \x01(\t\x12\'\n\x04plan\x18\x04 \x01(\x0b\x32\x19.tidegate.scaling.v1.Plan\x12\x10\n\x08starting\x18\x05 \x01(\r\x12\r\n\x05ready\x18\x06 \x01(\r\x12\x10\n\x08\x64raining\x18\x07 \x01(\r\x12\x15\n\rfailed_starts\x18\x08 \x01(\r\x12\x30\n\toverrides\x18\t \x03(\x0b\x32\x1d.tidegate.scaling.v1.Override\x12-\n\x07savings\x18\n \x01(\x0b\x32\x1c.tidegate.scaling.v1.Savings\"\x88\x01\n\x07Savings\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x0c\n\x04rows\x18\x02 \x01(\x01\x12\x17\n\x0freplica_seconds\x18\x03 \x01(\x01\x12\x11\n\tlate_rows\x18\x04 \x01(\x01\x12\x1b\n\x13hpa_replica_seconds\x18\x05 \x01(\x01\x12\x15\n\rhpa_late_rows\x18\x06 \x01(\x01\"b\n\x08Override\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x05 \x01(\x01\x12\x0f\n\x07until_s\x18\x06 \x01(\x01\"j\n\x12SetOverrideRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12\r\n\x05\x66or_s\x18\x06 \x01(\x01\"@\n\x10ListAuditRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07since_s\x18\x02 \x01(\x01\x12\r\n\x05limit\x18\x03 \x01(\r\"E\n\x11ListAuditResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.tidegate.scaling.v1.AuditEntry\"a\n\nAuditEntry\x12\x0c\n\x04\x61t_s\x18\x01 \x01(\x01\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\x0b\n\x03who\x18\x03 \x01(\t\x12\x0c\n\x04what\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x0f\n\x07until_s\x18\x06 \x01(\x01\"@\n\x10ListPlansRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07since_s\x18\x02 \x01(\x01\x12\r\n\x05limit\x18\x03 \x01(\r\"=\n\x11ListPlansResponse\x12(\n\x05plans\x18\x01 \x03(\x0b\x32\x19.tidegate.scaling.v1.Plan\",\n\x0e\x45xplainRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\"\xad\x02\n\x04Plan\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0c\n\x04\x61t_s\x18\x02 \x01(\x01\x12\'\n\x04mode\x18\x03 \x01(\x0e\x32\x19.tidegate.scaling.v1.Mode\x12\x13\n\x0bmode_reason\x18\x04 \x01(\t\x12\r\n\x05ready\x18\x05 \x01(\r\x12\r\n\x05\x61sked\x18\x06 \x01(\r\x12\x0f\n\x07\x64\x65sired\x18\x07 \x01(\r\x12(\n\x05terms\x18\x08 \x03(\x0b\x32\x19.tidegate.scaling.v1.Term\x12\x34\n\x0b\x61\x64justments\x18\t \x03(\x0b\x32\x1f.tidegate.scaling.v1.Adjustment\x12+\n\x06inputs\x18\n \x01(\x0b\x32\x1b.tidegate.scaling.v1.Inputs\x12\x0f\n\x07\x64ry_run\x18\x0b \x01(\x08\"E\n\x04Term\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08replicas\x18\x02 \x01(\r\x12\r\n\x05known\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"I\n\nAdjustment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\r\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x8d\x03\n\x06Inputs\x12\x0e\n\x06lead_s\x18\x01 \x01(\x01\x12\x13\n\x0blead_source\x18\x02 \x01(\t\x12\x1b\n\x13\x63\x61pacity_rows_per_s\x18\x03 \x01(\x01\x12\x17\n\x0f\x63\x61pacity_source\x18\x04 \x01(\t\x12\x10\n\x08window_s\x18\x05 \x01(\x01\x12\x1e\n\x11\x64\x65mand_rows_per_s\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10outstanding_rows\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\tquantiles\x18\x08 \x03(\x01\x12\x1d\n\x15window_max_rows_per_s\x18\t \x03(\x01\x12$\n\x17skill_vs_seasonal_naive\x18\n \x01(\x01H\x02\x88\x01\x01\x12 \n\x13skill_vs_last_value\x18\x0b \x01(\x01H\x03\x88\x01\x01\x42\x14\n\x12_demand_rows_per_sB\x13\n\x11_outstanding_rowsB\x1a\n\x18_skill_vs_seasonal_naiveB\x16\n\x14_skill_vs_last_value*Z\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMODE_SHADOW\x10\x01\x12\x0e\n\nMODE_FLOOR\x10\x02\x12\r\n\tMODE_FULL\x10\x03\x12\x0c\n\x08MODE_HPA\x10\x04\x32\xbe\x03\n\x06Scaler\x12Z\n\tGetStatus\x12%.tidegate.scaling.v1.GetStatusRequest\x1a&.tidegate.scaling.v1.GetStatusResponse\x12Z\n\tListPlans\x12%.tidegate.scaling.v1.ListPlansRequest\x1a&.tidegate.scaling.v1.ListPlansResponse\x12I\n\x07\x45xplain\x12#.tidegate.scaling.v1.ExplainRequest\x1a\x19.tidegate.scaling.v1.Plan\x12U\n\x0bSetOverride\x12\'.tidegate.scaling.v1.SetOverrideRequest\x1a\x1d.tidegate.scaling.v1.Override\x12Z\n\tListAudit\x12%.tidegate.scaling.v1.ListAuditRequest\x1a&.tidegate.scaling.v1.ListAuditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.scaling_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODE']._serialized_start=1848
-  _globals['_MODE']._serialized_end=1938
+  _globals['_MODE']._serialized_start=2034
+  _globals['_MODE']._serialized_end=2124
   _globals['_GETSTATUSREQUEST']._serialized_start=45
   _globals['_GETSTATUSREQUEST']._serialized_end=77
   _globals['_GETSTATUSRESPONSE']._serialized_start=79
   _globals['_GETSTATUSRESPONSE']._serialized_end=146
   _globals['_POOLSTATUS']._serialized_start=149
-  _globals['_POOLSTATUS']._serialized_end=377
-  _globals['_OVERRIDE']._serialized_start=379
-  _globals['_OVERRIDE']._serialized_end=477
-  _globals['_SETOVERRIDEREQUEST']._serialized_start=479
-  _globals['_SETOVERRIDEREQUEST']._serialized_end=585
-  _globals['_LISTAUDITREQUEST']._serialized_start=587
-  _globals['_LISTAUDITREQUEST']._serialized_end=651
-  _globals['_LISTAUDITRESPONSE']._serialized_start=653
-  _globals['_LISTAUDITRESPONSE']._serialized_end=722
-  _globals['_AUDITENTRY']._serialized_start=724
-  _globals['_AUDITENTRY']._serialized_end=821
-  _globals['_LISTPLANSREQUEST']._serialized_start=823
-  _globals['_LISTPLANSREQUEST']._serialized_end=887
-  _globals['_LISTPLANSRESPONSE']._serialized_start=889
-  _globals['_LISTPLANSRESPONSE']._serialized_end=950
-  _globals['_EXPLAINREQUEST']._serialized_start=952
-  _globals['_EXPLAINREQUEST']._serialized_end=996
-  _globals['_PLAN']._serialized_start=999
-  _globals['_PLAN']._serialized_end=1300
-  _globals['_TERM']._serialized_start=1302
-  _globals['_TERM']._serialized_end=1371
-  _globals['_ADJUSTMENT']._serialized_start=1373
-  _globals['_ADJUSTMENT']._serialized_end=1446
-  _globals['_INPUTS']._serialized_start=1449
-  _globals['_INPUTS']._serialized_end=1846
-  _globals['_SCALER']._serialized_start=1941
-  _globals['_SCALER']._serialized_end=2387
+  _globals['_POOLSTATUS']._serialized_end=424
+  _globals['_SAVINGS']._serialized_start=427
+  _globals['_SAVINGS']._serialized_end=563
+  _globals['_OVERRIDE']._serialized_start=565
+  _globals['_OVERRIDE']._serialized_end=663
+  _globals['_SETOVERRIDEREQUEST']._serialized_start=665
+  _globals['_SETOVERRIDEREQUEST']._serialized_end=771
+  _globals['_LISTAUDITREQUEST']._serialized_start=773
+  _globals['_LISTAUDITREQUEST']._serialized_end=837
+  _globals['_LISTAUDITRESPONSE']._serialized_start=839
+  _globals['_LISTAUDITRESPONSE']._serialized_end=908
+  _globals['_AUDITENTRY']._serialized_start=910
+  _globals['_AUDITENTRY']._serialized_end=1007
+  _globals['_LISTPLANSREQUEST']._serialized_start=1009
+  _globals['_LISTPLANSREQUEST']._serialized_end=1073
+  _globals['_LISTPLANSRESPONSE']._serialized_start=1075
+  _globals['_LISTPLANSRESPONSE']._serialized_end=1136
+  _globals['_EXPLAINREQUEST']._serialized_start=1138
+  _globals['_EXPLAINREQUEST']._serialized_end=1182
+  _globals['_PLAN']._serialized_start=1185
+  _globals['_PLAN']._serialized_end=1486
+  _globals['_TERM']._serialized_start=1488
+  _globals['_TERM']._serialized_end=1557
+  _globals['_ADJUSTMENT']._serialized_start=1559
+  _globals['_ADJUSTMENT']._serialized_end=1632
+  _globals['_INPUTS']._serialized_start=1635
+  _globals['_INPUTS']._serialized_end=2032
+  _globals['_SCALER']._serialized_start=2127
+  _globals['_SCALER']._serialized_end=2573
 # @@protoc_insertion_point(module_scope)

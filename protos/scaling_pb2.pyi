@@ -33,7 +33,7 @@ class GetStatusResponse(_message.Message):
     def __init__(self, pools: _Optional[_Iterable[_Union[PoolStatus, _Mapping]]] = ...) -> None: ...
 
 class PoolStatus(_message.Message):
-    __slots__ = ("pool", "models", "wished_mode", "plan", "starting", "ready", "draining", "failed_starts", "overrides")
+    __slots__ = ("pool", "models", "wished_mode", "plan", "starting", "ready", "draining", "failed_starts", "overrides", "savings")
     POOL_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     WISHED_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class PoolStatus(_message.Message):
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     FAILED_STARTS_FIELD_NUMBER: _ClassVar[int]
     OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    SAVINGS_FIELD_NUMBER: _ClassVar[int]
     pool: str
     models: _containers.RepeatedScalarFieldContainer[str]
     wished_mode: str
@@ -52,7 +53,24 @@ class PoolStatus(_message.Message):
     draining: int
     failed_starts: int
     overrides: _containers.RepeatedCompositeFieldContainer[Override]
-    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., wished_mode: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., starting: _Optional[int] = ..., ready: _Optional[int] = ..., draining: _Optional[int] = ..., failed_starts: _Optional[int] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ...) -> None: ...
+    savings: Savings
+    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., wished_mode: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., starting: _Optional[int] = ..., ready: _Optional[int] = ..., draining: _Optional[int] = ..., failed_starts: _Optional[int] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., savings: _Optional[_Union[Savings, _Mapping]] = ...) -> None: ...
+
+class Savings(_message.Message):
+    __slots__ = ("seconds", "rows", "replica_seconds", "late_rows", "hpa_replica_seconds", "hpa_late_rows")
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LATE_ROWS_FIELD_NUMBER: _ClassVar[int]
+    HPA_REPLICA_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HPA_LATE_ROWS_FIELD_NUMBER: _ClassVar[int]
+    seconds: float
+    rows: float
+    replica_seconds: float
+    late_rows: float
+    hpa_replica_seconds: float
+    hpa_late_rows: float
+    def __init__(self, seconds: _Optional[float] = ..., rows: _Optional[float] = ..., replica_seconds: _Optional[float] = ..., late_rows: _Optional[float] = ..., hpa_replica_seconds: _Optional[float] = ..., hpa_late_rows: _Optional[float] = ...) -> None: ...
 
 class Override(_message.Message):
     __slots__ = ("kind", "value", "reason", "by", "at_s", "until_s")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from scaler import overrides, planner
+from scaler import overrides, planner, savings
 from scaler.capacity import STRAINED, pool_capacity, under_load
 from scaler.capacity import update as update_capacity
 from scaler.decision import Decision, Proposal
@@ -37,7 +37,7 @@ class Pool:
         self._tick_s = tick_s
         self._store = store
         self._metrics = metrics
-        self._memory = store.memory(settings.name)
+        self._memory, self.savings = store.memory(settings.name)
         self.overrides: dict[Kind, Override] = {}
         self._known_overrides: tuple[Override, ...] = ()
         last = store.plan_at(settings.name, math.inf)
@@ -87,6 +87,7 @@ class Pool:
         self._take_overrides(now_s, overridden)
         spec = overrides.with_mode(self.spec, self.overrides.get(Kind.MODE))
         observation = self._observation(now_s, reading, forecasts)
+        self.savings = savings.lived(self.savings, self.spec, observation)
         plan, self._memory = planner.plan(spec, observation, self._memory)
         plan = overrides.pinned(plan, self.overrides.get(Kind.PIN), spec)
         pause = self.overrides.get(Kind.PAUSE)
@@ -101,7 +102,7 @@ class Pool:
             _log.info("mode", pool=plan.pool, before=self._mode, mode=plan.mode, why=plan.mode_reason)
         self.plan, self._mode, self._planned_at_s = plan, plan.mode, plan.at_s
         self._store.add_plan(plan, dry_run=not (acts and self.ours))
-        self._store.set_memory(plan.pool, self._memory)
+        self._store.set_memory(plan.pool, self._memory, self.savings)
         self._metrics.planned(plan, self.view)
         error = proposal.observation.capacity.relative_error
         return Decision(plan, error, tuple(self._leads_s), proposal.paused)

@@ -82,5 +82,6 @@ class ScalerServicer(scaling_pb2_grpc.ScalerServicer):
             ready=pool.view.ready,
             draining=pool.view.stopping,
             failed_starts=pool.view.failed_starts,
+            savings=wire.savings_to_proto(pool.savings),
             overrides=[wire.override_to_proto(one) for one in pool.overrides.values()],
         )

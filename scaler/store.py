@@ -14,11 +14,12 @@ from scaler.capacity import ModelCapacity
 from scaler.lead import KEPT_STARTS
 from scaler.overrides import AuditEntry, Kind, Override
 from scaler.planner import Memory
+from scaler.savings import Savings
 from tidegate.shared import wire_scaling
 from tidegate.shared.errors import InvalidSetting, NotReady
 from tidegate.shared.values import Plan
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_MS = 20
 """How long a write waits for another process's lock: the scaler's tick, and its answers, wait with it."""
 
@@ -32,10 +33,11 @@ CREATE TABLE override (pool TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NU
                        by TEXT NOT NULL, at_s REAL NOT NULL, until_s REAL NOT NULL, PRIMARY KEY (pool, kind));
 CREATE TABLE audit (at_s REAL NOT NULL, pool TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL,
                     until_s REAL NOT NULL, PRIMARY KEY (at_s, pool, what)) WITHOUT ROWID;
-CREATE TABLE memory (pool TEXT PRIMARY KEY, planner BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE memory (pool TEXT PRIMARY KEY, planner BLOB NOT NULL, savings BLOB NOT NULL) WITHOUT ROWID;
 """
 
 _MEMORY = TypeAdapter(Memory)
+_SAVINGS = TypeAdapter(Savings)
 _log = structlog.get_logger(__name__)
 
 
@@ -121,14 +123,18 @@ class Store:
         rows = self._db.execute("SELECT model, mean, variance, readings FROM capacity WHERE pool = ?", (pool,))
         return {model: ModelCapacity(mean, variance, readings) for model, mean, variance, readings in rows}
 
-    def set_memory(self, pool: str, memory: Memory) -> None:
-        """Keep what the pool's planner remembers: the trust that its forecasts have earned, above all."""
-        self._write("INSERT OR REPLACE INTO memory VALUES (?, ?)", [(pool, _MEMORY.dump_json(memory))])
+    def set_memory(self, pool: str, memory: Memory, savings: Savings) -> None:
+        """Keep what the pool's planner remembers, the trust that its forecasts have earned above all, and what an HPA
+        would have had."""
+        row = (pool, _MEMORY.dump_json(memory), _SAVINGS.dump_json(savings))
+        self._write("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", [row])
 
-    def memory(self, pool: str) -> Memory:
-        """What the pool's planner remembered; an empty memory before its first decision."""
-        row = self._db.execute("SELECT planner FROM memory WHERE pool = ?", (pool,)).fetchone()
-        return Memory() if row is None else _MEMORY.validate_json(row[0])
+    def memory(self, pool: str) -> tuple[Memory, Savings]:
+        """What was remembered; empty before the pool's first decision."""
+        row = self._db.execute("SELECT planner, savings FROM memory WHERE pool = ?", (pool,)).fetchone()
+        if row is None:
+            return Memory(), Savings()
+        return _MEMORY.validate_json(row[0]), _SAVINGS.validate_json(row[1])
 
     def set_override(self, pool: str, one: Override) -> None:
         """Keep an override in the place of the pool's last one of that kind. Raises NotReady: people wait for it."""

@@ -36,7 +36,7 @@ def reactive_term(spec: PoolSpec, observation: Observation) -> Term:
     if outstanding is None:
         return Term("reactive", None, "no reading of outstanding work")
     rate = risk.planning_rate(spec, observation)
-    target = _target_rows(spec, observation)
+    target = target_rows(spec, observation)
     if observation.ready == 0:
         work = outstanding > 0 or (demand or 0.0) > 0
         reason = f"none ready, {figure(outstanding)} rows wait" if work else "none ready, nothing waits"
@@ -84,7 +84,7 @@ def hpa_term(spec: PoolSpec, observation: Observation, memory: hpa.HpaMemory) ->
     if served is not None and can > 0:
         ratios["utilisation"] = served / can / spec.hpa.target
     if observation.outstanding_rows is not None and observation.ready > 0:
-        ratios["outstanding work"] = observation.outstanding_rows / observation.ready / _target_rows(spec, observation)
+        ratios["outstanding work"] = observation.outstanding_rows / observation.ready / target_rows(spec, observation)
     answer, reason, after = hpa.decide(
         spec.hpa,
         memory,
@@ -97,7 +97,7 @@ def hpa_term(spec: PoolSpec, observation: Observation, memory: hpa.HpaMemory) ->
     return Term("hpa", answer, reason), after
 
 
-def _target_rows(spec: PoolSpec, observation: Observation) -> float:
+def target_rows(spec: PoolSpec, observation: Observation) -> float:
     """Outstanding rows that a replica should have: by Little's law, half of the wait that the SLO allows."""
     return spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
 

@@ -11,11 +11,13 @@ import grpc
 import pytest
 
 from protos import scaling_pb2_grpc
+from scaler.counterfactual import World
 from scaler.executors.dry_run import DryRun
 from scaler.executors.owned import Owned
 from scaler.fleet import FleetView
 from scaler.overrides import AuditEntry
 from scaler.planner import Memory, plan
+from scaler.savings import Savings
 from scaler.servicer import ScalerServicer
 from scaler.store import Store
 from tests.support.pools import level, observation, spec
@@ -28,7 +30,7 @@ NOON_S = 1_772_366_400.0  # 2026-03-01T12:00:00Z
 
 async def tidegate(*arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tidegate.cli", "scale", *arguments, stdout=-1, stderr=-1, env={"COLUMNS": "160"}
+        sys.executable, "-m", "tidegate.cli", "scale", *arguments, stdout=-1, stderr=-1, env={"COLUMNS": "240"}
     )
     out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
@@ -48,6 +50,12 @@ async def asked(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
         plan=last,
         view=FleetView(6, (1.0,), 0, failed_starts=2),
         overrides={},
+        savings=Savings(
+            World(Mode.SHADOW, 0.0, 6, replica_s=7000.0, late_rows=10.0),
+            World(Mode.SHADOW, 0.0, 9, replica_s=10_000.0, late_rows=200.0),
+            seconds=7200.0,
+            rows=10_000.0,
+        ),
     )
     executor: Any = Owned(DryRun(), None, [], 0.0, store)  # type: ignore[arg-type]
     server = grpc.aio.server()
@@ -67,8 +75,10 @@ async def test_status(tmp_path: Path) -> None:
     assert code == 0
     assert "full" in out
     assert "1 (2 failed)" in out
+    assert "-30% replica-seconds, 0.1% late for 2% (2 h)" in out
     code, out, _ = await asked(tmp_path, "status", "p", "--json")
     assert json.loads(out)["pools"][0]["ready"] == 6
+    assert json.loads(out)["pools"][0]["savings"]["hpa_replica_seconds"] == 10_000.0
 
 
 async def test_plan(tmp_path: Path) -> None:

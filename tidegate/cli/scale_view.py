@@ -11,13 +11,19 @@ from protos import scaling_pb2 as pb
 from tidegate.shared.times import utc
 from tidegate.shared.wire_scaling import MODE_OF
 
+STATUS_COLUMNS = (
+    *("pool", "mode", "ready", "starting", "stopping", "desired", "demand", "outstanding", "capacity", "lead"),
+    "against an HPA",
+)
+ENOUGH_S = 600.0
+"""A comparison over less time than this says nothing yet."""
+
 
 def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
     """One row per pool."""
     found = list(pools)
-    columns = ("pool", "mode", "ready", "starting", "stopping", "desired", "demand", "outstanding", "capacity", "lead")
     overridden = any(one.overrides for one in found)
-    table = _table((*columns, "by hand") if overridden else columns)
+    table = _table((*STATUS_COLUMNS, "by hand") if overridden else STATUS_COLUMNS)
     for one in found:
         plan, inputs = one.plan, one.plan.inputs
         mode = MODE_OF.get(plan.mode, "-")
@@ -32,9 +38,20 @@ def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
             _known(inputs, "outstanding_rows", "rows"),
             f"{inputs.capacity_rows_per_s:.3g} rows/s",
             f"{inputs.lead_s:.3g} s",
+            savings_line(one),
             *(["; ".join(overrides_line(each) for each in one.overrides) or "-"] if overridden else []),
         )
     return table
+
+
+def savings_line(one: pb.PoolStatus) -> str:
+    """Replica-seconds and late rows beside those of an HPA in the pool's place."""
+    known = one.savings
+    if not one.HasField("savings") or known.seconds < ENOUGH_S or not known.hpa_replica_seconds:
+        return "-"
+    fewer = known.replica_seconds / known.hpa_replica_seconds - 1.0
+    late, theirs = (100.0 * rows / max(known.rows, 1.0) for rows in (known.late_rows, known.hpa_late_rows))
+    return f"{fewer:+.0%} replica-seconds, {late:.2g}% late for {theirs:.2g}% ({known.seconds / 3600:.2g} h)"
 
 
 def overrides_line(one: pb.Override) -> str:

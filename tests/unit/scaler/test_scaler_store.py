@@ -6,7 +6,10 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
+from scaler.planner import Memory, plan
+from scaler.savings import Savings, lived
 from scaler.store import Store
+from tests.support.pools import level, observation, spec
 
 
 def test_a_locked_file_loses_writes_and_says_so_once_in_each_direction(tmp_path: Path) -> None:
@@ -22,4 +25,18 @@ def test_a_locked_file_loses_writes_and_says_so_once_in_each_direction(tmp_path:
     assert len(lost) == 2
     assert [(one["log_level"], one.get("why")) for one in said] == [("error", "database is locked"), ("info", None)]
     assert store.leads_s("p") == [30.0, 40.0]
+    store.close()
+
+
+def test_what_was_earned_and_saved_outlives_the_scaler(tmp_path: Path) -> None:
+    store, memory, savings = Store(tmp_path / "s.sqlite"), Memory(), Savings()
+    assert store.memory("p") == (memory, savings)
+    for i in range(20):
+        now = observation(now_s=1000.0 + 10 * i, forecast=level(20.0))
+        _, memory = plan(spec(), now, memory)
+        savings = lived(savings, spec(), now)
+    store.set_memory("p", memory, savings)
+    store.close()
+    store = Store(tmp_path / "s.sqlite")
+    assert store.memory("p") == (memory, savings)
     store.close()
