@@ -95,10 +95,12 @@ class Engine:
                 answer = model.forecast(
                     question.horizon_s,
                     quantiles=question.quantiles or QUANTILES,
-                    window_s=question.window_s,
+                    # It counts from now, which lies anywhere within the first step: it reaches one step further.
+                    window_s=question.window_s + model.step_s if question.window_s > 0.0 else question.window_s,
                     paths=question.paths,
                     step_s=question.step_s,
                 )
+                answer = replace(answer, window_s=question.window_s or question.horizon_s)
                 series.keep_answer(model, question, answer)
             return answer
 

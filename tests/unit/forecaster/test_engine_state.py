@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecaster.calendar import Event
 from forecaster.engine import Question
+from forecaster.events import KeptEvent
 from forecaster.observations import Observation
 from tests.support.engines import START_S, TIDE, Rig
 from tests.support.tides import tide_rates
@@ -37,6 +39,19 @@ async def test_the_same_question_within_a_step_is_answered_once_and_issued_anew(
     again = await rig.forecast()
     assert again.issued_at_s == first.issued_at_s + 0.5
     np.testing.assert_array_equal(again.values_rps, first.values_rps)
+
+
+async def test_the_window_of_the_maximum_counts_from_now_wherever_that_lies_in_a_step(tmp_path: Path):
+    rig = Rig(tmp_path, slow_cpu_share=0, step_s=10.0)
+    await rig.engine.add_event(KeptEvent("", Event("sale", START_S + 630.0, START_S + 640.0, added_rps=500.0)))
+    await rig.observe(TIDE)
+    rig.now_s += 9.0
+    before, into = await rig.forecast(60.0, window_s=15.0), await rig.forecast(60.0, window_s=22.0)
+    assert (before.window_s, into.window_s) == (15.0, 22.0)
+    assert before.window_max_rps[-1] < 400.0 < into.window_max_rps[0]
+    with pytest.raises(InvalidRequest, match="window_s is -10"):
+        await rig.forecast(60.0, window_s=-10.0)
+    rig.database.close()
 
 
 async def test_what_was_observed_since_the_fit_is_known_to_the_answer(rig: Rig):
