@@ -80,11 +80,14 @@ class Widths:
                 result += rise * np.minimum(np.maximum(errors - low, 0.0), top - low)
         return result
 
-    def highest(self, maxima: FloatArray, middle: float, quantiles: tuple[float, ...], window: int) -> FloatArray:
-        """Quantiles of the maximum over a window, shape (quantiles,), widened from its median as at its last step."""
-        factors = self.at(quantiles, window)[:, -1]
+    def highest(self, maxima: FloatArray, middle: FloatArray, quantiles: tuple[float, ...], window: int) -> FloatArray:
+        """Quantiles of maxima over windows, shape (quantiles, windows), widened from their medians as at the last step.
+
+        `middle` are the medians, shape (windows,).
+        """
+        factors = self.at(quantiles, window)[:, -1:]
         over = np.maximum(maxima - middle, 0.0)
-        return np.maximum.accumulate(maxima + over * (factors - 1.0))
+        return np.maximum.accumulate(maxima + over * (factors - 1.0), axis=0)
 
 
 def unknown() -> Widths:

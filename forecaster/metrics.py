@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from forecaster.serving import Series
-from tidegate.shared.values import DURATION_BOUNDS_S
+from tidegate.shared.values import DURATION_BOUNDS_S, QUANTILES
 
 
 class Metrics:
@@ -70,6 +70,12 @@ class _Standing(Collector):
         yield _family("window_coverage", "The same of the maximum over the horizon.", ("quantile",), window)
         pinball = [((model, f"{q:g}"), loss) for model, one in health for q, loss in one.pinball_rps]
         yield _family("pinball_loss_rps", "Mean pinball loss over past origins.", ("quantile",), pinball)
+        yield _family(
+            "width",
+            "Factor by which the online correction widens a quantile's distance from the median, mean over horizons.",
+            ("quantile",),
+            _widths(fitted),
+        )
         drift = [((model,), one.drift) for model, one in health]
         yield _family("drift", "Size of the latest errors over their usual size.", (), drift)
 
@@ -102,6 +108,14 @@ def _weights(fitted: Iterable[Series]) -> Iterator[Sample]:
             weights = one.settled.calibration.weights
             means = weights.by_bucket.mean(axis=1)
             yield from (((one.model, name), float(w)) for name, w in zip(one.settled.members, means, strict=True))
+
+
+def _widths(fitted: Iterable[Series]) -> Iterator[Sample]:
+    for one in fitted:
+        if one.settled is not None:
+            calibration = one.settled.calibration
+            factors = calibration.widths.at(QUANTILES, calibration.horizon).mean(axis=1)
+            yield from (((one.model, f"{q:g}"), float(x)) for q, x in zip(QUANTILES, factors, strict=True))
 
 
 def _skill(fitted: Iterable[Series]) -> Iterator[Sample]:

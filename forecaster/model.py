@@ -149,9 +149,9 @@ class FittedModel:
         reach = int(places.max()) + 1
         maxima = self.rates_at(median[:reach] + spread.reach(size[:reach]), places).max(axis=1)
         levels = tuple(sorted({0.5, *quantiles}))
-        highest = spread.highest(maxima[:, None], levels, window)[:, 0]
+        highest = spread.highest(maxima[:, None], levels, window)
         wanted = highest[np.searchsorted(levels, quantiles)]
-        return widths.highest(wanted, float(highest[levels.index(0.5)]), quantiles, window)
+        return widths.highest(wanted, highest[levels.index(0.5)], quantiles, window)[:, 0]
 
     def references(self, steps: int) -> tuple[FloatArray, float]:
         """What seasonal-naive (shape (steps,)) and "as it is now" would say: the references of skill, requests/s."""

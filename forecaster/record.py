@@ -1,14 +1,14 @@
 """The record of past forecasts: skill, coverage, pinball loss, drift. PURE.
 
 Losses are over all judged origins. Coverage and pinball loss are of the later half of them, by quantiles that the
-earlier half alone taught: what was really promised, and what really came.
+earlier half alone taught, and widened as it alone would have had them widened: what was really promised, and what came.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from forecaster import volatility
+from forecaster import conformal, volatility
 from forecaster.explanation import Health
 from forecaster.spread import FEW, spread_of
 from forecaster.transform import Scale
@@ -109,7 +109,8 @@ def _promised(
         return np.zeros((len(QUANTILES), horizon)), np.zeros(len(QUANTILES)), np.full(len(QUANTILES), np.nan)
     errors = (targets - medians) / sizes
     taught = spread_of(errors[:half][::-1], ages[:half][::-1] - ages[half - 1], volatility.unknown(0))
-    offsets = taught.offsets(QUANTILES, np.ones(horizon))
+    widths = conformal.learn(errors[:half], sizes[:half], ages[:half] - ages[half - 1])
+    offsets = widths.widened(taught.offsets(QUANTILES, np.ones(horizon)), QUANTILES)
     later, known = errors[half:], np.isfinite(targets[half:])
     covered = np.array([_mean_by_step((later <= offset).astype(float), known) for offset in offsets])
     actual = scale.back(targets[half:])
@@ -120,8 +121,9 @@ def _promised(
     maxima = [(medians[i] + taught.reach(sizes[i])).max(axis=1) for i in some]
     window = np.zeros(len(QUANTILES))
     if maxima:
-        highest = taught.highest(np.stack(maxima, axis=1), QUANTILES, horizon)
-        window = (highest >= targets[some].max(axis=1)).mean(axis=1)
+        highest = taught.highest(scale.back(np.stack(maxima, axis=1)), QUANTILES, horizon)
+        promised = widths.highest(highest, highest[QUANTILES.index(0.5)], QUANTILES, horizon)
+        window = (promised >= actual[some - half].max(axis=1)).mean(axis=1)
     return covered, window, np.array(pinball)
 
 

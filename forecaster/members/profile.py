@@ -108,7 +108,8 @@ class Pattern:
         seen = (place - side + np.arange(min(length, period) + 2 * side)) % period
         places = (row + np.arange(rows[-1]))[:, None] * period + seen - place
         there = (places >= 0) & (places < len(values))
-        table = np.where(there, values[np.where(there, places, 0)], np.nan)
+        table = np.full(places.shape, np.nan)
+        table[there] = values[places[there]]
         start = Sums(phases.sums.came[seen], phases.sums.pulled[seen], phases.sums.weights[seen])
         profile, _ = self._after(table, start)
         return np.where(rows > 0, profile[rows - 1, columns], result)

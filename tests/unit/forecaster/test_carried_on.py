@@ -38,7 +38,7 @@ def test_a_member_says_the_same(member: Member, periods: tuple[int, ...], gaps: 
     except ValueError:
         assert member.name == "mstl"
         return
-    for come, horizon in ((0, 1), (1, 60), (47, 60), (100, 400), (COME, 60)):
+    for come, horizon in ((0, 1), (0, 60), (1, 60), (47, 60), (100, 400), (COME, 60)):
         seen = known[: FITTED + come]
         last = len(seen) - 1
         carried = fitted.predict(seen, np.array([last]), horizon)
@@ -55,7 +55,7 @@ def test_the_size_of_errors_is_the_same(period: int, gaps: bool):
     fitted, sizes = volatility.fit(known[:FITTED], period, FITTED - margin((period,)), origins, medians, errors)
     assert fitted.past is not None
     np.testing.assert_allclose(fitted.at(known[:FITTED], origins, medians), sizes)
-    for come, horizon in ((0, 1), (1, 60), (47, 60), (100, 400), (COME, 60)):
+    for come, horizon in ((0, 1), (0, 60), (1, 60), (47, 60), (100, 400), (COME, 60)):
         seen, median, ahead = known[: FITTED + come], np.zeros((1, horizon)), np.arange(1, horizon + 1)
         whole = Unrest.of(seen, period).features(np.array([len(seen) - 1]), ahead, median)
         for one, other in zip(fitted.past.features(seen, ahead, median[0]), whole, strict=True):

@@ -8,7 +8,7 @@ from forecaster.explain import explain
 from forecaster.model import FittedModel, fit
 from forecaster.quantiles import upper_quantile
 from tests.support.tides import counted
-from tidegate.shared.values import QUANTILES
+from tidegate.shared.values import QUANTILES, DemandSeries
 
 ORIGINS, HORIZON = 600, 12
 AGES = np.arange(ORIGINS)[::-1].astype(float)
@@ -26,9 +26,14 @@ def learned(growth: float) -> conformal.Widths:
 
 @pytest.fixture(scope="module")
 def restless() -> FittedModel:
-    """A series whose noise has grown tenfold, so that its quantiles are widened."""
+    """A model whose quantiles were widened."""
+    return fit(growing())
+
+
+def growing() -> DemandSeries:
+    """A series whose noise has grown tenfold."""
     noise = np.random.default_rng(4).normal(size=1500) * np.geomspace(0.02, 0.2, 1500)
-    return fit(counted(100.0 * np.exp(noise), 60.0))
+    return counted(100.0 * np.exp(noise), 60.0)
 
 
 def test_quantiles_that_kept_falling_short_are_widened_up_to_the_cap():
@@ -57,10 +62,11 @@ def test_what_is_widened_still_rises_and_what_lies_below_the_median_stays():
 
 
 def test_the_maximum_is_widened_from_its_median():
-    maxima = np.array([10.0, 12.0, 13.0, 14.0, 18.0])
-    widened = learned(6.0).highest(maxima, 10.0, QUANTILES, 6)
-    assert widened[0] == 10.0
-    assert 14.0 < widened[3] <= 10.0 + 4.0 * np.exp(conformal.MOST)
+    maxima = np.array([10.0, 12.0, 13.0, 14.0, 18.0])[:, None] * [1.0, 5.0]
+    widened = learned(6.0).highest(maxima, maxima[0], QUANTILES, 6)
+    np.testing.assert_array_equal(widened[0], [10.0, 50.0])
+    assert 14.0 < widened[3, 0] <= 10.0 + 4.0 * np.exp(conformal.MOST)
+    np.testing.assert_allclose(widened[:, 1], 5.0 * widened[:, 0])
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (10, 5), (200, 1)])
@@ -110,6 +116,18 @@ def test_coarser_steps_are_widened_as_the_own_one_is(restless: FittedModel):
     assert (one >= other).all()
     assert (one[2] > other[2]).any()
     np.testing.assert_allclose(one[0], other[0], rtol=0.01)
+
+
+def test_coverage_in_the_record_is_of_what_was_promised_widening_and_all(
+    restless: FittedModel, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(conformal, "learn", lambda *_: conformal.unknown())
+    plain = fit(growing()).health()
+    widened = restless.health()
+    for share, without in zip(widened.coverage, plain.coverage, strict=True):
+        assert share >= without
+    assert dict(widened.coverage)[0.95] > dict(plain.coverage)[0.95]
+    assert dict(widened.window_coverage)[0.95] > dict(plain.window_coverage)[0.95]
 
 
 def test_explain_says_how_much_of_the_fan_was_widened(restless: FittedModel):

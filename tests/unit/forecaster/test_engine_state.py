@@ -231,6 +231,7 @@ async def test_how_a_series_stands_is_metrics(rig: Rig):
     assert rig.metric("healthy") == 1.0
     assert rig.metric("member_weight", member="profile") > 0.0
     assert rig.metric("skill", reference="seasonal-naive") is not None
+    assert rig.metric("width", quantile="0.5") == 1.0 <= rig.metric("width", quantile="0.95")
     assert rig.metric("observed_values_total", source="r1") == 600.0
 
 
