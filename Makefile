@@ -4,6 +4,7 @@
 #   make test    every test
 #   make client-needs   gRPC's C++ and Node clients, which the tests of real clients then try too
 #   make test-kubernetes   the tests on a real Kubernetes control plane, which is built first (10 minutes, once; cached)
+#   make images  the services' container images, by buildah (BASE=… names another base image); make test-images tries them
 #   make check   style, types, import contracts, generated stubs
 #   make check-native   the C++ data plane: its tests plain, under ASan + UBSan and under TSan; its Python bindings
 #   make fuzz    each of the data plane's fuzz harnesses for FUZZ_S seconds (600), from the committed corpus
@@ -21,7 +22,7 @@ PYTHON_HEADERS = $(shell $(PYTHON) -c 'import pathlib, sysconfig; \
 	print("" if pathlib.Path(sysconfig.get_path("include"), "Python.h").exists() else "python3-dev")')
 MAKEFLAGS += --no-print-directory
 
-.PHONY: setup proto check check-native fuzz test control-plane test-kubernetes client-needs bench demo clean
+.PHONY: setup proto check check-native fuzz test control-plane test-kubernetes images test-images client-needs bench demo clean
 
 setup: $(STAMP)
 
@@ -99,6 +100,19 @@ control-plane:
 
 test-kubernetes: setup control-plane
 	$(BIN)/pytest tests/kubernetes
+
+# By buildah alone: no daemon, no root, and no registry where BASE is local (tests/images/make-base makes one).
+# IMAGE_FLAGS is for what the network here asks for, such as --volume /etc/ssl/certs:/etc/ssl/certs:ro.
+SERVICES := router scaler forecaster model-server
+BASE := docker.io/library/debian:12-slim
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+images:
+	@sh dataplane/needs.sh buildah
+	for service in $(SERVICES); do buildah bud --layers --isolation chroot --build-arg BASE=$(BASE) $(IMAGE_FLAGS) \
+		--target $$service --tag tidegate/$$service:$(VERSION) . || exit 1; done
+
+test-images: setup images
+	$(BIN)/pytest tests/images
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -1,5 +1,6 @@
 """What `kubectl apply -k` sends, judged by a real API server."""
 
+import os
 import shutil
 import subprocess
 import tomllib
@@ -126,15 +127,57 @@ def test_routers_find_the_pods_of_every_pool_by_its_service(overlay: str) -> Non
         assert ports[port["targetPort"]] == port["port"]
 
 
-def test_the_rules_are_sound(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool on PATH (Debian: prometheus)")
-    rules = next(one for one in render(BASE.parent / "overlays" / "prometheus") if one["kind"] == "PrometheusRule")
-    file = tmp_path / "rules.yaml"
-    file.write_text(yaml.safe_dump(rules["spec"]))
-    checked = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+def from_here(target: Path, folder: Path) -> str:
+    """kustomize takes no absolute path."""
+    return os.path.relpath(target, folder)
+
+
+async def test_kedas_way_in_is_one_component(plane: ControlPlane, cluster: Cluster, tmp_path: Path) -> None:
+    await _namespace(cluster)
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "tidegate",
+        "components": [from_here(BASE.parent / "components" / "keda", tmp_path)],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    (policy,) = render(tmp_path)
+    path = await _path(cluster, policy)
+    taken = await cluster.api.patch(path, policy, APPLY_PATCH, fieldManager="test", force="true", dryRun="All")
+    assert _dropped(policy, taken) == []
+    scaler = next(one for one in workloads(render(BASE)) if one["metadata"]["name"] == "tidegate-scaler")
+    labels = scaler["spec"]["template"]["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_what_the_scalers_remember_outlives_their_pods() -> None:
+    scaler = next(one for one in workloads(render(BASE)) if one["metadata"]["name"] == "tidegate-scaler")
+    (claim,) = scaler["spec"]["volumeClaimTemplates"]
+    (mount,) = (
+        one
+        for one in scaler["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+        if one["name"] == claim["metadata"]["name"]
+    )
+    config = next(one for one in render(BASE) if one["kind"] == "ConfigMap")["data"]["tidegate.toml"]
+    assert Path(tomllib.loads(config)["scaler"]["store"]).parent == Path(mount["mountPath"])
+
+
+def test_every_pod_is_scraped() -> None:
+    objects = render(BASE.parent / "overlays" / "prometheus")
+    (monitor,) = (one for one in objects if one["kind"] == "ServiceMonitor")
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    (service,) = (
+        one
+        for one in objects
+        if one["kind"] == "Service" and wanted.items() <= one["metadata"].get("labels", {}).items()
+    )
+    (port,) = service["spec"]["ports"]
+    assert monitor["spec"]["endpoints"][0]["port"] == port["name"]
+    for thing in workloads(objects):
+        template = thing["spec"]["template"]
+        assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+        ports = {one["name"]: one["containerPort"] for one in template["spec"]["containers"][0]["ports"]}
+        assert ports[port["targetPort"]] == port["port"]
 
 
 async def _namespace(cluster: Cluster) -> None:
