@@ -75,7 +75,7 @@ async def test_status(tmp_path: Path) -> None:
     assert code == 0
     assert "full" in out
     assert "1 (2 failed)" in out
-    assert "-30% replica-seconds, 0.1% late for 2% (2 h)" in out
+    assert "p: -30% replica-seconds and 0.1% late, where an HPA in its place had 2% (over 2 h)" in out
     code, out, _ = await asked(tmp_path, "status", "p", "--json")
     assert json.loads(out)["pools"][0]["ready"] == 6
     assert json.loads(out)["pools"][0]["savings"]["hpa_replica_seconds"] == 10_000.0

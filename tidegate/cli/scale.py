@@ -11,7 +11,7 @@ from protos.scaling_pb2_grpc import ScalerStub
 from tidegate.cli import output, scale_overrides
 from tidegate.cli.output import Json
 from tidegate.cli.scale_calls import DEFAULT_SCALER, TIMEOUT_S, Scaler, ask, print_message
-from tidegate.cli.scale_view import explanation, plans_table, rivals_table, status_table
+from tidegate.cli.scale_view import explanation, plans_table, rivals_table, status_view
 from tidegate.cli.simulate_plans import plan_at
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def status(
     if as_json:
         print_message(answer)
     else:
-        Console().print(status_table(answer.pools))
+        Console().print(status_view(answer.pools))
 
 
 @app.command(epilog="Example: tidegate scale plan digits --json")

@@ -12,18 +12,17 @@ from tidegate.shared.times import utc
 from tidegate.shared.wire_scaling import MODE_OF
 
 STATUS_COLUMNS = (
-    *("pool", "mode", "ready", "starting", "stopping", "desired", "demand", "outstanding", "capacity", "lead"),
-    "against an HPA",
+    *("pool", "mode", "ready", "starting", "stopping", "desired"),
+    *("demand rows/s", "outstanding rows", "capacity rows/s", "lead s"),
 )
 ENOUGH_S = 600.0
 """A comparison over less time than this says nothing yet."""
 
 
-def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
-    """One row per pool."""
+def status_view(pools: Iterable[pb.PoolStatus]) -> Group:
+    """One row per pool; below, what people override and what was saved."""
     found = list(pools)
-    overridden = any(one.overrides for one in found)
-    table = _table((*STATUS_COLUMNS, "by hand") if overridden else STATUS_COLUMNS)
+    table = _table(STATUS_COLUMNS)
     for one in found:
         plan, inputs = one.plan, one.plan.inputs
         mode = MODE_OF.get(plan.mode, "-")
@@ -34,24 +33,27 @@ def status_table(pools: Iterable[pb.PoolStatus]) -> Table:
             f"{one.starting}" + (f" ({one.failed_starts} failed)" if one.failed_starts else ""),
             str(one.draining),
             str(plan.desired) if one.HasField("plan") else "-",
-            _known(inputs, "demand_rows_per_s", "rows/s"),
-            _known(inputs, "outstanding_rows", "rows"),
-            f"{inputs.capacity_rows_per_s:.3g} rows/s",
-            f"{inputs.lead_s:.3g} s",
-            savings_line(one),
-            *(["; ".join(overrides_line(each) for each in one.overrides) or "-"] if overridden else []),
+            _known(inputs, "demand_rows_per_s"),
+            _known(inputs, "outstanding_rows"),
+            f"{inputs.capacity_rows_per_s:.3g}",
+            f"{inputs.lead_s:.3g}",
         )
-    return table
+    overridden = [f"{one.pool}: {overrides_line(each)}" for one in found for each in one.overrides]
+    saved = [f"{one.pool}: {line}" for one in found if (line := savings_line(one))]
+    return Group(table, *overridden, *saved)
 
 
 def savings_line(one: pb.PoolStatus) -> str:
-    """Replica-seconds and late rows beside those of an HPA in the pool's place."""
+    """Replica-seconds and late rows beside those of an HPA in the pool's place; empty when it is too early to say."""
     known = one.savings
     if not one.HasField("savings") or known.seconds < ENOUGH_S or not known.hpa_replica_seconds:
-        return "-"
+        return ""
     fewer = known.replica_seconds / known.hpa_replica_seconds - 1.0
     late, theirs = (100.0 * rows / max(known.rows, 1.0) for rows in (known.late_rows, known.hpa_late_rows))
-    return f"{fewer:+.0%} replica-seconds, {late:.2g}% late for {theirs:.2g}% ({known.seconds / 3600:.2g} h)"
+    return (
+        f"{fewer:+.0%} replica-seconds and {late:.2g}% late, where an HPA in its place had {theirs:.2g}% "
+        f"(over {known.seconds / 3600:.2g} h)"
+    )
 
 
 def overrides_line(one: pb.Override) -> str:
@@ -135,12 +137,12 @@ def _quantiles(inputs: pb.Inputs) -> str:
     return ", ".join(f"{value:.3g} rows/s at {level:.0%}" for level, value in pairs)
 
 
-def _known(inputs: pb.Inputs, name: str, unit: str) -> str:
-    return f"{getattr(inputs, name):.3g} {unit}" if inputs.HasField(name) else "unknown"
+def _known(inputs: pb.Inputs, name: str, unit: str = "") -> str:
+    return f"{getattr(inputs, name):.3g} {unit}".rstrip() if inputs.HasField(name) else "unknown"
 
 
 def _table(columns: Iterable[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     return table
