@@ -16,6 +16,14 @@ WITHIN_S = 600
 MAX_NAMES = 200
 """Names that are waited for at most; a client that invents names can't fill our memory."""
 
+LONGEST_NAME = 250
+"""Characters of a model's or a source's name."""
+
+
+def is_name(name: str) -> bool:
+    """Whether people could read it in a list or a log: no line's end, no escape that a terminal would obey."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable()
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -41,7 +49,7 @@ class NewNames:
         waiting = self._waiting.get(model)
         if waiting is None or second - waiting.first > WITHIN_S:
             self._waiting.pop(model, None)
-            if not arrivals or len(self._waiting) >= MAX_NAMES:
+            if not arrivals or len(self._waiting) >= MAX_NAMES or not is_name(model):
                 return []
             waiting = self._waiting[model] = _Waiting(second)
         waiting.counts.append((second, arrivals))

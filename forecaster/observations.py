@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.names import LONGEST_NAME, is_name
 from forecaster.series import FINEST_STEP_S, MAX_RATE_RPS
 from tidegate.shared.errors import InvalidSeries
 from tidegate.shared.times import LATEST_S
@@ -16,9 +17,6 @@ and would stand in the series' way until then."""
 
 COARSEST_STEP_S = 86_400.0
 """Coarser steps say nothing of what the next hours bring."""
-
-LONGEST_NAME = 250
-"""Characters of a model's or a source's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +61,6 @@ def checked(
 def _check_name(field: str, name: str, why: str) -> None:
     if not name:
         raise InvalidSeries(f"{field} is empty: {why}")
-    if len(name) > LONGEST_NAME:
-        raise InvalidSeries(f"{field} is {name[:20]!r}…: {len(name)} characters, over {LONGEST_NAME}")
-    if not name.isprintable():
-        raise InvalidSeries(f"{field} is {name!r}: it must be printable, as people read it")
+    if not is_name(name):
+        shown = repr(name) if len(name) <= LONGEST_NAME else f"{name[:20]!r}…"
+        raise InvalidSeries(f"{field} is {shown}: it must be printable, and {LONGEST_NAME} characters long at most")

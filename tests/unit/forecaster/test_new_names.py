@@ -1,3 +1,5 @@
+import pytest
+
 from forecaster.names import ASKED_SECONDS, MAX_NAMES, WITHIN_S, NewNames
 
 
@@ -29,3 +31,9 @@ def test_names_that_a_client_invents_take_a_bounded_room():
     for number in range(5 * MAX_NAMES):
         names.tell(f"name-{number}", 0, 1, known=False)
     assert len(names._waiting) == MAX_NAMES
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "two\nlines", "m" * 251])
+def test_a_name_that_nobody_could_read_is_none_however_often_it_is_asked_for(name: str):
+    names = NewNames()
+    assert not any(names.tell(name, second, 1, known=False) for second in range(100))
