@@ -34,17 +34,20 @@ class Event:
     added_rps: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raises InvalidRequest naming the field and the value."""
+        """Raises InvalidRequest naming each field that is wrong, and its value."""
+        wrong = []
         if not self.name:
-            raise InvalidRequest("name is empty: an event needs one, to be removed by")
+            wrong.append("name is empty: an event needs one, to be removed by")
         if not 0.0 <= self.start_s < self.end_s < np.inf:
-            raise InvalidRequest(f"end_s is {self.end_s:.0f}: it must be after start_s, {self.start_s:.0f}")
+            wrong.append(f"end_s is {self.end_s:.0f}: it must be after start_s, {self.start_s:.0f}")
         if not 0.0 <= self.factor <= MAX_FACTOR:
-            raise InvalidRequest(
+            wrong.append(
                 f"factor is {self.factor:g}: it must lie within 0 and {MAX_FACTOR:g} (2 doubles the usual demand)"
             )
         if not 0.0 <= self.added_rps <= MAX_RATE_RPS:
-            raise InvalidRequest(f"added_rps is {self.added_rps:g}: it must lie within 0 and {MAX_RATE_RPS:g}")
+            wrong.append(f"added_rps is {self.added_rps:g}: it must lie within 0 and {MAX_RATE_RPS:g}")
+        if wrong:
+            raise InvalidRequest("; ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,8 @@ class Shelf:
         series = self.series.get(name)
         if series is None:
             return None
+        if series.settled is None and not series.failure:
+            self.load(series)  # just started: nobody has asked yet
         try:
             span = self._history.span(name)
             demand = self.reader.learned(name, now_s, series.settled.step_s if series.settled else None)

@@ -8,6 +8,7 @@ follow a drift by themselves; how often they have covered what they claim is mea
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster import between
 from forecaster.quantiles import upper_quantile
@@ -46,12 +47,13 @@ KNOTS = 16
 class Spread:
     """`paths` (origins, horizon) of errors over their expected size, the most recent origin first, no NaN.
 
-    Their median is most of the way taken out (BELIEF).
+    They are most of a model's memory, and seven digits are more than an error has. Most of their median is taken out
+    (BELIEF).
 
     `table` has the quantiles of LEVELS at the `knots`, shape (LEVELS, knots); `stride` is the steps between origins.
     """
 
-    paths: FloatArray
+    paths: NDArray[np.float32]
     weights: FloatArray
     volatility: Volatility
     knots: IntArray
@@ -103,7 +105,7 @@ def spread_of(errors: FloatArray, ages: FloatArray, volatility: Volatility) -> S
     chance = (1.0 - BELIEF) * table[LEVELS.index(0.5)]
     table -= chance
     paths = paths - np.interp(np.arange(1, horizon + 1), knots, chance)
-    return Spread(paths, weights, volatility, knots, np.maximum.accumulate(table, axis=0), stride)
+    return Spread(paths.astype(np.float32), weights, volatility, knots, np.maximum.accumulate(table, axis=0), stride)
 
 
 def _at_knot(paths: FloatArray, weights: FloatArray, knot: int, stride: float) -> FloatArray:

@@ -111,6 +111,7 @@ def test_an_event_is_forecast_when_it_comes_and_forgotten_when_it_is_over():
         ({"factor": 1e300}, r"factor is 1e\+300"),
         ({"added_rps": float("inf")}, "added_rps is inf"),
         ({"added_rps": float("nan")}, "added_rps is nan"),
+        ({"name": "", "end_s": 5.0, "factor": -1.0}, "name is empty: .*; end_s is 5: .*; factor is -1"),
     ],
 )
 def test_an_event_without_sense_is_refused(wrong: dict, said: str):

@@ -75,6 +75,7 @@ async def test_one_that_is_started_again_answers_from_the_kept_fit(rig: Rig, tmp
     before = await rig.forecast()
     again = Rig(tmp_path, slow_cpu_share=0)
     again.now_s = rig.now_s
+    assert (await again.engine.list_series())[0].seasons_s == before.seasons_s
     after = await again.forecast()
     np.testing.assert_array_equal(after.values_rps, before.values_rps)
     await again.refit()
