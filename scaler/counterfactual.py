@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from scaler.observation import Observation, PoolSpec, Wishes, latest
-from scaler.risk import planning_rate
+from scaler.risk import clearing, planning_rate
 from tidegate.shared.values import Mode
 
 HALF_LIFE_S = 43_200.0
@@ -122,12 +122,14 @@ def lived(worlds: Worlds, spec: PoolSpec, observation: Observation) -> Worlds:
 def asked(worlds: Worlds, spec: PoolSpec, observation: Observation, wishes: Mapping[Mode, int]) -> Worlds:
     """Each world gets what its mode wants with its headroom, and what clears its own queue within a lead."""
     rate, lead_s = planning_rate(spec, observation), observation.lead.seconds
+    demand = observation.demand_rows_per_s or 0.0
     each = []
     for world in worlds.each:
         wanted = with_headroom(wishes[world.mode], world.headroom)
-        if world.queue_rows > spec.slo_wait_s * rate * world.ready:
-            work = (observation.demand_rows_per_s or 0.0) + world.queue_rows / max(lead_s, spec.slo_wait_s)
-            wanted = max(wanted, math.ceil(work / rate - 1e-9))
+        excess = world.queue_rows - spec.slo_wait_s * rate * world.ready
+        if excess > 0.0:
+            more = clearing(spec, rate, max(lead_s, spec.slo_wait_s), demand, excess)
+            wanted = max(wanted, math.ceil((demand + more) / rate - 1e-9))
         wanted = min(max(wanted, spec.min_replicas), spec.max_replicas)
         each.append(world.asking(wanted, observation.now_s, lead_s))
     return replace(worlds, each=tuple(each))

@@ -45,12 +45,11 @@ def reactive_term(spec: PoolSpec, observation: Observation) -> Term:
     wanted = hpa.proportional(observation.ready, observation.starting, ratio, spec.hpa.tolerance)
     reason = f"{figure(outstanding)} rows outstanding on {observation.ready} ready, target {figure(target)} each"
     if demand is not None:
-        lead_s = max(observation.lead.seconds, spec.slo_wait_s)
-        useful = math.ceil((demand + outstanding / lead_s) / rate - 1e-9)
+        excess = outstanding - spec.slo_wait_s * rate * observation.ready
+        more = risk.clearing(spec, rate, max(observation.lead.seconds, spec.slo_wait_s), demand, excess)
+        useful = math.ceil((demand + more) / rate - 1e-9)
         if wanted > max(useful, observation.asked):
-            reason += (
-                f", asks for {wanted}; {useful} serve {figure(demand)} rows/s and clear it within {figure(lead_s)} s"
-            )
+            reason += f", asks for {wanted}; {useful} serve {figure(demand)} rows/s and clear as fast as is worth it"
             wanted = max(useful, observation.asked)
         asked, words = signals.strongest(spec, observation, useful)
         wanted, reason = max(wanted, asked), f"{reason}; {words}" if words else reason

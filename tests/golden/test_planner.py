@@ -5,7 +5,8 @@ names it again. After a wished change, `TIDEGATE_REWRITE=1 pytest tests/golden` 
 
 Readings: `pool KEY=VALUE…` (of the wishes, first block only) · `ready N` · `starting S…` (seconds until ready, or none)
 · `demand R` · `served R` · `outstanding R` (rows/s and rows, `?` is no reading) · `forecast R…` (one level per tick
-ahead, the last one stays; several paths by `|`; `?` none) · `skill SEASONAL LAST ORIGINS` · `tick [×N]` (passes).
+ahead, the last one stays; several paths by `|`; `?` none) · `expected R…` (what each path said of the last tick, `?`
+nothing) · `skill SEASONAL LAST ORIGINS` · `tick [×N]` (passes).
 """
 
 import dataclasses
@@ -32,6 +33,7 @@ class Script:
         self.spec: PoolSpec = spec()
         self.now: Observation = observation(now_s=0.0)
         self.levels: list[list[float]] = []
+        self.expected: list[float] | None = None
         self.skill = Skill(50, 0.3, 0.3, 0.95)
         self.memory = Memory()
 
@@ -49,6 +51,8 @@ class Script:
         elif name == "forecast":
             paths = " ".join(words).split("|")
             self.levels = [] if words == ["?"] else [[float(level) for level in path.split()] for path in paths]
+        elif name == "expected":
+            self.expected = None if words == ["?"] else [float(word) for word in words]
         elif name == "skill":
             self.skill = Skill(int(words[2]), float(words[0]), float(words[1]), 0.95)
         else:
@@ -70,7 +74,8 @@ class Script:
             return None
         steps = math.ceil((self.now.window_s + self.now.lead.seconds) / self.now.tick_s)
         rows = [(path + [path[-1]] * steps)[:steps] for path in self.levels]
-        return PoolForecast(self.now.tick_s, np.array(rows), self.skill)
+        present = None if self.expected is None else np.array(self.expected)
+        return PoolForecast(self.now.tick_s, np.array(rows), self.skill, present_rows_per_s=present)
 
 
 def _wish(word: str) -> tuple[str, Any]:

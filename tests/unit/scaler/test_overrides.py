@@ -40,8 +40,8 @@ def test_a_pin_holds_without_data_too() -> None:
 def test_a_pause_keeps_what_is_asked_for_and_shows_what_was_planned() -> None:
     before = decided(ready=2)
     after = overrides.paused(before, "paused by ann")
-    assert (before.desired, after.desired) == (4, 2)
-    assert [(one.name, one.before, one.after) for one in after.adjustments][-1] == ("paused", 4, 2)
+    assert (before.desired, after.desired) == (5, 2)
+    assert [(one.name, one.before, one.after) for one in after.adjustments][-1] == ("paused", 5, 2)
     assert overrides.paused(before, "") is before
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scaler.lead import Lead
 from scaler.observation import Observation
 from scaler.planner import Memory, combine, plan
+from scaler.risk import clearing
 from scaler.trust import Trust
 from tests.support.pools import forecast, level, observation, spec
 from tidegate.shared.values import Mode, Plan, Skill, Term
@@ -167,11 +168,12 @@ def test_more_demand_offered_never_means_fewer(now: Observation, mode: Mode, fac
 
 @given(observations(), st.sampled_from([Mode.SHADOW, Mode.FLOOR, Mode.FULL]))
 def test_more_is_never_asked_for_than_serves_what_comes_and_clears_what_waits(now: Observation, mode: Mode) -> None:
-    """Whatever the queue: what is asked for already, or all that waits cleared within a lead beside the demand."""
+    """Whatever the queue: what is asked for already, or the demand and what clears the queue as fast as is worth it."""
     quiet = dataclasses.replace(now, forecast=None)
     decided, _ = plan(spec(mode=mode, min_replicas=0, max_replicas=1000), quiet, Memory())
     if now.demand_rows_per_s is not None and now.outstanding_rows is not None:
-        useful = now.demand_rows_per_s / 8.0 + now.outstanding_rows / 600.0
+        extra = clearing(spec(), 10.0, 60.0, now.demand_rows_per_s, now.outstanding_rows)
+        useful = max(now.demand_rows_per_s / 8.0, (now.demand_rows_per_s + extra) / 10.0)
         assert decided.desired <= max(now.asked, useful + 2)
 
 
@@ -188,7 +190,7 @@ def test_the_reactive_term_asks_for_no_more_than_clears_the_queue() -> None:
     """The HPA's formula alone would ask for 600 / 2.5 = 240 replicas."""
     flooded = observation(ready=2, demand_rows_per_s=30.0, outstanding_rows=600.0, lead=Lead(60.0, "given"))
     reactive = term(plan(spec(mode=Mode.FULL), flooded, Memory())[0], "reactive")
-    assert reactive.replicas == 4  # (30 + 600 / 60) / 10
+    assert reactive.replicas == 11  # (30 + √(2 · 10 · 30 · 590 / 60)) / 10
 
 
 def test_auto_starts_in_shadow_and_climbs() -> None:

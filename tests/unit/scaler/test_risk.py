@@ -1,10 +1,11 @@
 """How many replicas are worth having."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaler.risk import available, choose, late_rows
+from scaler.risk import available, choose, clearing, late_rows
 from tests.support.pools import forecast, level, observation, spec
 
 LEVELS = st.floats(0.0, 300.0)
@@ -94,3 +95,23 @@ def test_the_implied_quantile_is_told() -> None:
     paths = [[10.0] * 13] * 9 + [[1000.0] * 13]
     choice = choose(spec(miss_price=0.5), observation(ready=2), forecast(paths).paths_rows_per_s, 10.0)
     assert choice.carries == 0.9
+
+
+def test_who_comes_while_the_queue_is_too_long_is_late_also_while_it_drains() -> None:
+    """50 rows/s for 10 s and then 5, one replica of 10: the queue of 400 takes 80 s, in which everybody is late."""
+    paths = np.array([[50.0] + [5.0] * 9])
+    late = late_rows(paths, 10.0, np.full((1, 10), 10.0), 0.0, 0.5)[0]
+    waits_still = 400 - 5 * 10 * np.arange(10) - 5
+    assert late == pytest.approx(500.0 + 50.0 * np.arange(10) + np.maximum(waits_still, 0.0), abs=60.0)
+
+
+def test_a_queue_is_cleared_as_fast_as_is_worth_it_and_within_a_lead_at_least() -> None:
+    assert clearing(spec(miss_price=2.0), 10.0, 600.0, 100.0, 30_000.0) == pytest.approx(316.2, abs=0.1)
+    assert clearing(spec(miss_price=1e-6), 10.0, 600.0, 100.0, 30_000.0) == pytest.approx(50.0)
+    assert clearing(spec(), 10.0, 600.0, 100.0, 0.0) == 0.0
+
+
+def test_an_odd_path_is_not_bought_for_however_dear_a_miss() -> None:
+    paths = np.full((40, 13), 20.0)
+    paths[0] = 150.0  # one in 40
+    assert choose(spec(miss_price=1000.0), observation(ready=3), paths, 10.0).replicas <= 4
