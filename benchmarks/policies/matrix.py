@@ -82,9 +82,13 @@ def _conclude(name: str) -> None:
 
 
 def _commit() -> str:
-    """The commit that is measured; `+` when the tree holds changes beyond it."""
-    asked = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    """The commit that is measured; `+` when the tree holds changes beyond it, results apart."""
+    commit = _git("rev-parse", "--short=12", "HEAD") or "unknown"
+    return commit + ("+" if _git("status", "--porcelain", "--", ":!benchmarks/results") else "")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(("git", *arguments), capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _progress(text: str) -> None:
