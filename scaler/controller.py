@@ -10,6 +10,7 @@ from scaler.budget import within
 from scaler.decision import Decision, Proposal
 from scaler.executors.base import Executor
 from scaler.metrics import Metrics
+from scaler.outlook import AHEAD_S
 from scaler.pool import Pool
 from scaler.readings import RouterReading, pool_reading
 from scaler.settings import ScalerSettings
@@ -94,6 +95,8 @@ class Controller:
             self._routers.read(), asyncio.gather(*reads), self._executor.refresh(self._clock()), self._tell_events()
         )
         now_s = self._clock()
+        if self._settings.executor == "kubernetes":  # whose statuses show it
+            await asyncio.gather(*(self._look_ahead(pool, now_s) for pool in pools))
         proposals = [self._propose(pool, now_s, routers, ahead) for pool, ahead in zip(pools, forecasts, strict=True)]
         plans = within(proposals, self._settings.budget_units)
         self._metrics.budget(proposals, plans, self._settings.budget_units)
@@ -106,6 +109,12 @@ class Controller:
         if self._ticks % FORGET_EVERY_TICKS == 0:
             self._store.forget(now_s - self._settings.keep_plans_s, now_s - self._settings.keep_audit_s)
         self._ticks += 1
+
+    async def _look_ahead(self, pool: Pool, now_s: float) -> None:
+        """Now and then, for people: what the next hour is going to ask for."""
+        if now_s >= pool.look_ahead_at_s:
+            found, _ = await self._forecasts.read(pool.spec.models, AHEAD_S, AHEAD_S)
+            pool.look_ahead(now_s, found)
 
     async def _tell_events(self) -> None:
         if self._executor.leads:

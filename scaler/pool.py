@@ -1,7 +1,7 @@
 """One pool from tick to tick: readings in, an explained decision out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -15,7 +15,8 @@ from scaler.events import note
 from scaler.fleet import FleetView
 from scaler.lead import KEPT_STARTS, pool_lead, quick_lead_s
 from scaler.metrics import Metrics
-from scaler.observation import Observation, PoolForecast
+from scaler.observation import Observation, PoolForecast, PoolSpec
+from scaler.outlook import EVERY_S, Slot, hour_ahead, outlook
 from scaler.overrides import AuditEntry, Kind, Override
 from scaler.pools import pool_events, pool_spec
 from scaler.readings import PoolReading
@@ -45,6 +46,9 @@ class Pool:
         self._planned_at_s = math.inf if last is None else last.at_s
         self._leads_s = store.leads_s(settings.name)
         self._capacity = store.capacity(settings.name)
+        self.look_ahead_at_s = 0.0
+        self._hour: Mapping[str, Forecast] | None = None
+        self._outlook: tuple[Slot, ...] = ()
 
     def wish(self, settings: PoolSettings) -> None:
         """What is wished for from now on; what was measured and remembered stays."""
@@ -87,12 +91,23 @@ class Pool:
         self._take_overrides(now_s, overridden)
         spec = overrides.with_mode(self.spec, self.overrides.get(Kind.MODE))
         observation = self._observation(now_s, reading, forecasts)
+        self._look_out(spec, observation, reading)
         self.savings = savings.lived(self.savings, self.spec, observation)
         plan, self._memory = planner.plan(spec, observation, self._memory)
         plan = overrides.pinned(plan, self.overrides.get(Kind.PIN), spec)
         pause = self.overrides.get(Kind.PAUSE)
         why = f"paused {pause.words}" if pause else "its setting paused is true" if self.settings.paused else ""
         return Proposal(spec, observation, overrides.paused(plan, why), why)
+
+    def look_ahead(self, now_s: float, forecasts: Mapping[str, Forecast]) -> None:
+        """Take forecasts of the next hour in; the next proposal says what they are going to ask for."""
+        self._hour, self.look_ahead_at_s = forecasts, now_s + EVERY_S
+
+    def _look_out(self, spec: PoolSpec, observation: Observation, reading: PoolReading) -> None:
+        if self._hour is not None:
+            ahead = hour_ahead(self._hour, reading.cost_rows, reading.demand_rps or {}, observation.now_s)
+            self._outlook = () if ahead is None else outlook(spec, observation, ahead)
+            self._hour = None
 
     def settle(self, proposal: Proposal, plan: Plan, *, acts: bool) -> Decision:
         """Keep the plan that came of a proposal; `acts` when this scaler carries plans out."""
@@ -105,7 +120,7 @@ class Pool:
         self._store.set_memory(plan.pool, self._memory, self.savings)
         self._metrics.planned(plan, self.view)
         error = proposal.observation.capacity.relative_error
-        return Decision(plan, error, tuple(self._leads_s), proposal.paused)
+        return Decision(plan, error, tuple(self._leads_s), proposal.paused, self._outlook)
 
     def _take_overrides(self, now_s: float, overridden: Sequence[Override]) -> None:
         news = overrides.noticed(self.spec.name, self._known_overrides, overridden, self._planned_at_s, now_s)

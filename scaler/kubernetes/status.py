@@ -10,6 +10,7 @@ from typing import Any
 
 from scaler.decision import Decision
 from scaler.kubernetes.pods import quantiles_s
+from scaler.outlook import Slot
 from scaler.wording import figure, plan_reason
 from tidegate.shared.times import utc
 from tidegate.shared.values import Plan
@@ -124,6 +125,8 @@ def _figures(decision: Decision, leads_s: Mapping[str, Sequence[float]]) -> dict
     }
     if inputs.quantiles:
         figures["forecast"] = _forecast(plan)
+    if decision.outlook:
+        figures["outlook"] = [_slot(one) for one in decision.outlook]
     return figures
 
 
@@ -143,6 +146,15 @@ def _forecast(plan: Plan) -> dict[str, float]:
         "skillVsLastValue": inputs.skill_vs_last_value,
     }
     return {name: _rounded(value) for name, value in found.items() if value is not None}
+
+
+def _slot(slot: Slot) -> dict[str, Any]:
+    return {
+        "from": utc(slot.at_s),
+        "replicas": slot.replicas,
+        "peakP50RowsPerSecond": _rounded(slot.peak_p50_rows_per_s),
+        "peakP95RowsPerSecond": _rounded(slot.peak_p95_rows_per_s),
+    }
 
 
 def _gist(whole: Mapping[str, Any]) -> tuple[object, ...]:

@@ -31,6 +31,8 @@ async def test_replicas_are_ready_before_the_spike_that_is_forecast(
             assert time.time() < spike_at_s
         assert shown["lead"]["source"].startswith("measured (")  # the pods' own timelines took the prior's place
         assert shown["lead"]["p50Seconds"] <= shown["lead"]["p95Seconds"] < 5
+        assert len(shown["outlook"]) == 12
+        assert (shown["outlook"][0]["replicas"] >= 7, shown["outlook"][1]["peakP50RowsPerSecond"]) == (True, 60.0)
         (node_pool,) = shown["lead"]["nodePools"]
         assert (node_pool["name"], node_pool["starts"] >= 6) == (NODE_POOL, True)
         assert node_pool["p50Seconds"] <= node_pool["p95Seconds"] < 5
