@@ -19,6 +19,9 @@ SCATTERED = 8
 BLOCK = 16
 """Steps of a series that are summed at once."""
 
+LONG = 48
+"""Rows of a table from which on it is summed in blocks, and not row by row."""
+
 ENOUGH = 4096
 """Values that are enough to say their scale."""
 
@@ -50,22 +53,27 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
 def decayed_sum(values: FloatArray, keep: float) -> FloatArray:
     """y[t] = values[t] + keep · y[t - 1] along the first axis.
 
-    A table is summed row by row, each row at once. A series is summed in blocks: first their ends alone, by which each
-    block begins with the sum before it, then all at once, by one product with the triangle of weights. It is what
-    `scipy.signal.lfilter` gives, in half its time, without the half second that importing it takes.
+    A series, and a long table, is summed in blocks: first their ends alone, by which each block begins with the sum
+    before it, then all at once, by one product with the triangle of weights. It is what `scipy.signal.lfilter` gives,
+    in half its time, without the half second that importing it takes.
     """
-    if values.ndim > 1 or len(values) <= BLOCK:
+    if len(values) <= (BLOCK if values.ndim == 1 else LONG):
         summed = values.copy()
         for row in range(1, len(summed)):
             summed[row] += keep * summed[row - 1]
         return summed
     rows = -(-len(values) // BLOCK)
-    padded = np.zeros(rows * BLOCK)
+    padded = np.zeros((rows * BLOCK, *values.shape[1:]))
     padded[: len(values)] = values
-    blocks, triangle = padded.reshape(rows, BLOCK), _triangle(keep)
-    ends = decayed_sum(blocks[:-1] @ triangle[:, -1], keep**BLOCK)
-    blocks[1:, 0] += keep * ends
-    result: FloatArray = (blocks @ triangle).ravel()[: len(values)]
+    blocks, triangle = padded.reshape(rows, BLOCK, *values.shape[1:]), _triangle(keep)
+    last = triangle[:, -1]
+    if values.ndim == 1:
+        blocks[1:, 0] += keep * decayed_sum(blocks[:-1] @ last, keep**BLOCK)
+        summed = blocks @ triangle
+    else:
+        blocks[1:, 0] += keep * decayed_sum(last @ blocks[:-1], keep**BLOCK)
+        summed = triangle.T @ blocks
+    result: FloatArray = summed.reshape(padded.shape)[: len(values)]
     return result
 
 

@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 from forecaster.smoothing import circular_mean, decayed_sum, moving_mean
 
 
-@pytest.mark.parametrize("shape", [(0,), (1,), (500,), (7, 30)])
+@pytest.mark.parametrize("shape", [(0,), (1,), (500,), (7, 30), (49, 3), (337, 60)])
 def test_it_is_the_recursive_filter(shape: tuple[int, ...]):
     values = np.random.default_rng(1).normal(size=shape)
     expected = lfilter([1.0], [1.0, -0.93], values, axis=0) if values.size else values
