@@ -31,7 +31,7 @@ class PoolSpec:
     """Outstanding rows per replica that the reactive term aims at; None: what half of `slo_wait_s` allows."""
     mode: Mode | None = None
     mode_reason: str = "set for the pool"
-    miss_price: float = 2.0
+    miss_price: float = 3.0
     """Price of one late request in replica-seconds."""
     max_utilization: float = 1.0
     """Share of the measured capacity that is planned with."""

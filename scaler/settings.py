@@ -111,7 +111,7 @@ class PoolSettings(Table):
     """Rows per second of one replica until it is measured."""
     prior_lead_s: Seconds = 120.0
     """Seconds from asked to ready until it is measured."""
-    miss_price: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    miss_price: float = Field(default=3.0, gt=0, allow_inf_nan=False)
     """Price of one late request in replica-seconds: higher buys more head-room."""
     max_utilization: float = Field(default=1.0, gt=0, le=1)
     """Share of a replica's measured capacity that is planned with. Random arrivals and errors of forecast and capacity

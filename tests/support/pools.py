@@ -9,7 +9,7 @@ from scaler.observation import Capacity, Lead, Observation, PoolForecast, PoolSp
 from tidegate.shared.values import FloatArray, Skill
 
 GOOD = Skill(origins=50, vs_seasonal_naive=0.3, vs_last_value=0.3, coverage_95=0.95)
-SPEC = PoolSpec("p", ("m",), min_replicas=1, max_replicas=20, slo_wait_s=0.5)
+SPEC = PoolSpec("p", ("m",), min_replicas=1, max_replicas=20, slo_wait_s=0.5, miss_price=2.0)
 
 
 def spec(**changes: Any) -> PoolSpec:

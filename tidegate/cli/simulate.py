@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Of `tidegate.simulate.catalogue`, which is imported when it is needed: numpy and scipy take a second. A test compares.
 POLICIES = ["predictive", "hpa", "kpa", "keda-queue", "queue", "phpa", "hourly", "schedule", "constant", "clairvoyant"]
-DEFAULT_RISK = 2.0
+DEFAULT_RISK = 3.0
 
 
 def simulate(
