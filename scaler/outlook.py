@@ -1,5 +1,6 @@
 """What the next hour is going to ask for, as the forecast stands: for people, nothing is decided by it. PURE."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from scaler.demand import pool_forecast
 from scaler.observation import Lead, Observation, PoolForecast, PoolSpec
-from scaler.risk import choose
+from scaler.risk import choose, planning_rate
 from tidegate.shared.values import Forecast
 
 AHEAD_S = 3600.0
@@ -48,8 +49,9 @@ def outlook(spec: PoolSpec, observation: Observation, ahead: PoolForecast) -> tu
     slots = []
     for first in range(0, ahead.paths_rows_per_s.shape[1], steps):
         paths = ahead.paths_rows_per_s[:, first : first + steps]
-        wanted = choose(spec, there, paths, ahead.step_s).replicas
         p50, p95 = np.quantile(paths.max(axis=1), (0.5, 0.95))
+        near = math.ceil(p95 / planning_rate(spec, there))
+        wanted = choose(spec, there, paths, ahead.step_s, near).replicas
         replicas = min(spec.max_replicas, max(spec.min_replicas, wanted))
         slots.append(Slot(observation.now_s + first * ahead.step_s, replicas, float(p50), float(p95)))
     return tuple(slots)
