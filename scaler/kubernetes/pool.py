@@ -122,8 +122,9 @@ class ClusterPool:
         return status(self.decision, self.wish.generation, replicas, met, before, now_s, self._book.leads_s)
 
     async def close(self) -> None:
-        """Stand back, and stop watching."""
-        await self.stand_back()
+        """Stand back, however far a drain under way has come, and stop watching."""
+        if self._retirement is not None:
+            await self._retirement.close()
         await self.target.close()
 
     def _step(self) -> Step:

@@ -55,6 +55,14 @@ class Retirement:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    async def close(self) -> None:
+        """End it wherever it stands, because the scaler stops: who is still there goes back into service.
+
+        A victim that is stopped all the same after that drains by its own SIGTERM.
+        """
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
     async def _run(self) -> None:
         try:
             await self._target.set_costs(sorted(self.victims), VICTIM_COST)
