@@ -3,9 +3,7 @@
 What was known of a series around 0 (deviations from a season, or values around their mean): the last value and its
 exponential means, the same means one season before the origin (how far today is from yesterday), and at the target's
 phase the last cycles one by one, their neighbourhood and their long mean. Without a season it is a heterogeneous
-autoregression (as `carry`). The ridge is scaled by the noise that is left: coefficients are normal with standard
-deviation `PRIOR` (Hoerl, Kennard & Baldwin, Communications in Statistics 4, 1975), and rows whose targets overlap count
-as one. Source of the direct strategy: Ben Taieb et al., Expert Systems with Applications 39, 2012.
+autoregression (as `carry`). Source of the direct strategy: Ben Taieb et al., Expert Systems with Applications 39, 2012.
 """
 
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from forecaster import between
 from forecaster.carried import Means
+from forecaster.members import ridge
 from forecaster.members.carry import LAST, Recent, features, half_lives_for, shift
 from forecaster.members.fixed_season import At
 from forecaster.smoothing import SETTLED, decayed_sum, moving_mean, or_zero, robust_scale, spaced, window_means
@@ -31,16 +30,9 @@ HALF_LIFE_CYCLES = 4.0
 NEIGHBOURHOOD = 48
 """The neighbourhood of a phase is 1/48 of the cycle to either side (half an hour of a day)."""
 
-PRIOR = 1.0
-"""Standard deviation of a coefficient before anything is known."""
-
 OUTLIER = 10.0
 """Features are clipped at this many standard deviations."""
 
-BROKEN = 4.0
-"""A target further from the fit than this many standard deviations enters the next one pulled in (Huber)."""
-
-ROUNDS = 2
 MEMORY = 1.0
 """Half-life of the rows' weights, as a share of the history."""
 
@@ -198,18 +190,7 @@ def _regress(
     x = np.concatenate((recent[:, origins], np.clip(before, -limit, limit)))
     y = np.clip(deviation[origins + ahead], -limit, limit)
     weights = np.exp2((origins - origins[-1]) / (MEMORY * len(deviation)))
-    weighed, total = x * weights, float(weights.sum())
-    gram, overlap = weighed @ x.T, max(1.0, ahead / stride)
-    solved, fitted = np.zeros(width), np.zeros(len(y))
-    for _ in range(ROUNDS):
-        error = y - fitted
-        largest = BROKEN * robust_scale(error)
-        error = np.clip(error, -largest, largest)
-        noise = float(weights @ error**2) / total
-        penalty = overlap * noise / PRIOR**2 + 1e-9 * np.trace(gram) + 1e-12
-        solved = np.linalg.solve(gram + penalty * np.eye(width), weighed @ (fitted + error))
-        fitted = solved @ x
-    return np.asarray(solved)
+    return ridge.solve(x, y, weights, ahead / stride)
 
 
 def _cycle_mean(filled: FloatArray, period: int) -> FloatArray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.carried import margin
-from forecaster.members import carry
+from forecaster.members import carry, momentum
 from forecaster.smoothing import phase_sums, robust_scale, window_means
 from tidegate.shared.values import FloatArray, IntArray
 
@@ -267,7 +267,7 @@ def fit(values: FloatArray, periods: tuple[int, ...], horizon: int) -> Profile:
         rest = rest - running
     settled = rest.copy()
     settled[: min(max(periods, default=0), len(rest) // 3)] = np.nan  # the first cycle has no profile to deviate from
-    memory = carry.fit(settled, periods, horizon)
+    memory = momentum.fit(settled, horizon, robust_scale(settled))
     whole = tuple(one for one in phases if one is not None)
     past = Past(known, whole, memory.past(rest[:known])) if len(whole) == len(patterns) else None
     return Profile(tuple(patterns), level, memory, past)

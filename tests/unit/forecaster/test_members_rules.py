@@ -57,6 +57,22 @@ def test_a_horizon_over_several_seasons_repeats_them(member: Member):
     assert np.corrcoef(path, truth)[0, 1] > 0.9
 
 
+def test_the_level_goes_on_along_a_slope_where_slopes_went_on_and_stays_where_they_did_not():
+    noise = np.random.default_rng(7).normal(size=3000)
+    changes = np.zeros(3000)
+    for step in range(1, 3000):
+        changes[step] = 0.9 * changes[step - 1] + 0.01 * noise[step]
+    member = next(member for member in FAST if member.name == "level")
+    for walk, goes_on in ((changes, True), (0.02 * noise, False)):
+        known = 5.0 + np.cumsum(walk)
+        fitted = member.fit(known[:2000], (), 5)
+        origins = np.arange(2000, 2990)
+        last, came = known[origins], known[origins + 5]
+        error = np.abs(fitted.predict(known, origins, 5)[:, 4] - came).mean()
+        assert (error < 0.75 * np.abs(last - came).mean()) == goes_on
+        assert error < 1.03 * np.abs(last - came).mean()
+
+
 def test_the_profile_forecasts_the_spike_at_its_height_and_keeps_it_out_of_its_neighbours():
     rates = counted(tide_rates(900, PERIOD, 40)).rate_rps
     scale = scale_for(rates)
