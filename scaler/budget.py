@@ -108,7 +108,7 @@ def within(proposals: Sequence[Proposal], budget_units: int | None) -> list[Plan
 def _claim(one: Proposal) -> Claim:
     spec, plan = one.spec, one.plan
     untouchable = bool(one.paused) or any(step.name == "hold" for step in plan.adjustments)
-    kept = plan.desired if untouchable else min(spec.min_replicas, plan.desired)
+    kept = min(max(spec.min_replicas, plan.asked if untouchable else 0), plan.desired)
     if any(step.name == "pinned" for step in plan.adjustments):
         value = (math.inf,) * (plan.desired - kept)
     else:

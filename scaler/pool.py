@@ -96,7 +96,7 @@ class Pool:
         plan, self._memory = planner.plan(spec, observation, self._memory)
         plan = overrides.pinned(plan, self.overrides.get(Kind.PIN), spec)
         pause = self.overrides.get(Kind.PAUSE)
-        why = f"paused {pause.words}" if pause else "its setting paused is true" if self.settings.paused else ""
+        why = pause.words if pause else "its setting paused is true" if self.settings.paused else ""
         return Proposal(spec, observation, overrides.paused(plan, why), why)
 
     def look_ahead(self, now_s: float, forecasts: Mapping[str, Forecast]) -> None:

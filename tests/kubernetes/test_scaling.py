@@ -136,7 +136,7 @@ async def test_what_people_override_stands_in_the_status_and_outlives_the_scaler
         async with at_work.scaler("two") as executor:
             await until(lambda: "digits" in executor.pools())
             await executor.override("digits", pause)
-            assert "paused by bob@desk" in await at_work.until_inactive("Paused")
+            assert "by bob@desk until" in await at_work.until_inactive("Paused")
             await executor.override("digits", Override(Kind.PIN, "", "done", "ann@desk", now, now))
             shown = await at_work.until_shown(lambda status: status["reason"].startswith("paused: "))
             kept = {one["kind"]: (one.get("value"), one["reason"]) for one in shown["overrides"]}

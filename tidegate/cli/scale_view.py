@@ -138,11 +138,11 @@ def _quantiles(inputs: pb.Inputs) -> str:
 
 
 def _known(inputs: pb.Inputs, name: str, unit: str = "") -> str:
-    return f"{getattr(inputs, name):.3g} {unit}".rstrip() if inputs.HasField(name) else "unknown"
+    return f"{getattr(inputs, name):.3g} {unit}".rstrip() if inputs.HasField(name) else "unknown" if unit else "?"
 
 
 def _table(columns: Iterable[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("time", "pool", "until"))
     return table

@@ -135,9 +135,17 @@ def test_within_the_budget_and_without_one_plans_stay_as_they_are() -> None:
 @pytest.mark.parametrize("why", ["paused", "hold", "pinned"])
 def test_what_is_paused_held_or_pinned_is_not_taken_from(why: str) -> None:
     quiet = proposal("quiet", 0.0)
+    assert quiet.plan.asked == 6
     plan_ = dataclasses.replace(quiet.plan, desired=6, adjustments=(Adjustment(why, 1, 6, "so"),))
     kept = dataclasses.replace(quiet, plan=plan_, paused="so" if why == "paused" else "")
     assert [one.desired for one in within([kept, proposal("busy", 80.0)], 8)] == [6, 2]
+
+
+def test_a_pin_is_within_the_budget_with_data_or_without() -> None:
+    blind = proposal("blind", 0.0)
+    steps = (Adjustment("hold", 6, 6, "so"), Adjustment("pinned", 6, 12, "so"))
+    pinned = dataclasses.replace(blind, plan=dataclasses.replace(blind.plan, desired=12, adjustments=steps))
+    assert [one.desired for one in within([pinned, proposal("busy", 80.0)], 11)] == [10, 1]
 
 
 @given(st.none() | st.floats(0.0, 200.0), st.integers(0, 3), st.integers(0, 12))
