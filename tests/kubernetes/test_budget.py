@@ -11,14 +11,16 @@ from tests.kubernetes.scene import met, scene
 async def test_three_models_share_a_budget_by_priority_and_by_what_a_replica_takes(
     plane: ControlPlane, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Each wants five replicas for 45 rows/s at 10 each. Minima take four units, and `digits` needs four more."""
+    """Each wants the five that it may have at most. Minima take four of nine units, and `digits` needs four more."""
     others = {"chat": {"unitsPerReplica": 2}, "batch": {}}
-    async with scene(plane, cluster, tmp_path, priority=3) as at_work:
-        at_work.forecasts.rate_rps = lambda _: 45.0
-        at_work.routers.demand_rps = 45.0
+    async with scene(plane, cluster, tmp_path, priority=3, maxReplicas=5) as at_work:
+        at_work.forecasts.rate_rps = lambda _: 100.0
+        at_work.routers.demand_rps = 100.0
         for name, spec in others.items():
             await cluster.create(deployment(name))
-            wish = predictive_scaler(**{"mode": "full", "prior": {"leadSeconds": 1}, "target": {"name": name}, **spec})
+            wish = predictive_scaler(
+                **{"mode": "full", "prior": {"leadSeconds": 1}, "target": {"name": name}, "maxReplicas": 5, **spec}
+            )
             wish["metadata"]["name"] = name
             await cluster.create(wish)
         async with at_work.scaler(budget_units=9):
