@@ -52,21 +52,26 @@ class World:
         make wait too long (as in `risk.late_rows`).
         """
         now_s, fade = observation.now_s, 0.5 ** (passed_s / HALF_LIFE_S)
-        done = [(at, count) for at, count in self.starting if at <= now_s]
-        helped = sum(count * min(1.0, (now_s - at) / passed_s) for at, count in done)
+        ready, helped, done = self.ready, 0.0, 0
+        for at, count in self.starting:
+            if at > now_s:
+                break
+            ready, helped, done = ready + count, helped + count * min(1.0, (now_s - at) / passed_s), done + 1
         rate = observation.capacity.rows_per_s * (self.ready + helped)
         waiting = max(0.0, self.queue_rows + (demand_rows_per_s - rate) * passed_s)
         allowed = spec.slo_wait_s * rate
         late = demand_rows_per_s * passed_s
         if waiting <= allowed and demand_rows_per_s > 0.0:
             late *= math.exp(2.0 * min(0.0, demand_rows_per_s - rate) * allowed / demand_rows_per_s)
-        return replace(
-            self,
-            ready=self.ready + sum(count for _, count in done),
-            starting=self.starting[len(done) :],
-            queue_rows=waiting,
-            replica_s=fade * self.replica_s + passed_s * self.asked,
-            late_rows=fade * self.late_rows + late,
+        return World(
+            self.mode,
+            self.headroom,
+            ready,
+            self.starting[done:],
+            waiting,
+            self.recent,
+            fade * self.replica_s + passed_s * self.asked,
+            fade * self.late_rows + late,
         )
 
     def asking(self, replicas: int, now_s: float, lead_s: float) -> "World":
@@ -74,17 +79,25 @@ class World:
         whose target tracking waits by itself.
         """
         recent = latest(self.recent, now_s, 0.0 if self.mode is Mode.SHADOW else lead_s, replicas)
-        wanted = min(max(replicas, recent[0][1]), max(replicas, self.asked))
-        more, fewer = max(0, wanted - self.asked), max(0, self.asked - wanted)
-        starting = list(self.starting)
+        asked, starting = self.asked, self.starting
+        wanted = min(max(replicas, recent[0][1]), max(replicas, asked))
+        fewer = max(0, asked - wanted)
         while fewer and starting:
-            at, count = starting.pop()
-            if count > fewer:
-                starting.append((at, count - fewer))
+            at, count = starting[-1]
+            starting = (*starting[:-1], (at, count - fewer)) if count > fewer else starting[:-1]
             fewer -= min(count, fewer)
-        if more:
-            starting.append((now_s + lead_s, more))
-        return replace(self, ready=self.ready - fewer, starting=tuple(starting), recent=recent)
+        if wanted > asked:
+            starting = (*starting, (now_s + lead_s, wanted - asked))
+        return World(
+            self.mode,
+            self.headroom,
+            self.ready - fewer,
+            starting,
+            self.queue_rows,
+            recent,
+            self.replica_s,
+            self.late_rows,
+        )
 
 
 @dataclass(frozen=True, slots=True)

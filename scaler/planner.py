@@ -8,13 +8,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from scaler import adjustments, counterfactual, hpa
 from scaler.counterfactual import COMPARED, Worlds, with_headroom
 from scaler.nowcast import nowcast
 from scaler.observation import Observation, PoolSpec, Wishes, latest
-from scaler.terms import forecast_term, hpa_term, reactive_term, tracking_term, window
+from scaler.terms import forecast_term, hpa_term, peaks, reactive_term, tracking_term
 from scaler.trust import Trust, judge, wished
 from tidegate.shared.values import QUANTILES, Adjustment, Mode, Plan, PlanInputs, Term
 
@@ -155,11 +153,10 @@ def _inputs(observation: Observation) -> PlanInputs:
     forecast = observation.forecast
     if forecast is None:
         return inputs
-    peaks = np.quantile(window(forecast, observation).max(axis=1, initial=0.0), QUANTILES)
     return dataclasses.replace(
         inputs,
         quantiles=QUANTILES,
-        window_max_rows_per_s=tuple(float(peak) for peak in peaks),
+        window_max_rows_per_s=tuple(peaks(forecast, observation, QUANTILES).tolist()),
         skill_vs_seasonal_naive=forecast.skill.vs_seasonal_naive,
         skill_vs_last_value=forecast.skill.vs_last_value,
     )

@@ -1,6 +1,7 @@
 """What each way of deciding asks for. PURE."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,9 +16,8 @@ def forecast_term(spec: PoolSpec, observation: Observation, near: int) -> Term:
     forecast = observation.forecast
     if forecast is None:
         return Term("forecast", None, observation.forecast_note)
-    within = window(forecast, observation)
     choice = risk.choose(spec, observation, forecast.paths_rows_per_s, forecast.step_s, near)
-    peak = np.quantile(within.max(axis=1, initial=0.0), (0.5, 0.95))
+    peak = peaks(forecast, observation, (0.5, 0.95))
     reason = (
         f"peaks in {figure(observation.window_s)} s: {figure(peak[0])} rows/s at 50 %, {figure(peak[1])} at 95 %; "
         f"{choice.replicas} carry {choice.carries:.1%} of them, {figure(choice.late_rows)} late rows expected"
@@ -101,7 +101,10 @@ def target_rows(spec: PoolSpec, observation: Observation) -> float:
     return spec.target_outstanding_rows or observation.capacity.rows_per_s * spec.slo_wait_s / 2
 
 
-def window(forecast: PoolForecast, observation: Observation) -> FloatArray:
-    """The sample paths within the decision window."""
+def peaks(forecast: PoolForecast, observation: Observation, levels: Sequence[float]) -> FloatArray:
+    """Quantiles of the highest demand in the decision window, rows/s, shape (levels,)."""
     steps = max(1, round(observation.window_s / forecast.step_s))
-    return forecast.paths_rows_per_s[:, :steps]
+    highest = np.sort(forecast.paths_rows_per_s[:, :steps].max(axis=1, initial=0.0))
+    places = np.array(levels) * (len(highest) - 1)
+    found: FloatArray = np.interp(places, np.arange(len(highest)), highest)
+    return found

@@ -21,7 +21,7 @@ ENOUGH_LEADS = 20.0
 """Start-ups' time that the counterfactual worlds must speak for before they, and no longer skill, decide."""
 MARGIN = 0.02
 """Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to …"""
-HEADROOM_MARGIN = 0.005
+HEADROOM_MARGIN = 0.01
 """… and another headroom of the same mode so much."""
 
 
