@@ -8,6 +8,7 @@ new steps and of those that are asked for.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.carried import Means
 from forecaster.smoothing import SETTLED, ewma, ewma_at, fill_gaps, moving_mean, or_zero, window_means
@@ -56,7 +57,7 @@ class Unrest:
             known=known,
             surprises=Sizes.of(sizes, (quick, slow)),
             deviations=Sizes.of(np.abs(deviation), (wide,)),
-            sizes=sizes[max(0, known - CYCLES * self.period - 2 * _side(self.period)) :].copy(),
+            sizes=sizes[max(0, known - CYCLES * self.period - 2 * _side(self.period)) :].astype(np.float32),
             latest=deviation[np.isfinite(deviation)][-int(SETTLED * LEVEL_HALF_LIFE) :].copy(),
         )
 
@@ -142,14 +143,14 @@ class Past:
     """What was known of the first `known` steps of a series with a season.
 
     `sizes` are surprises of the latest steps, as many as a phase's restlessness may ask for; `latest` the last
-    deviations known, as many as the level remembers.
+    deviations known, as many as the level remembers. Single precision for so many sizes is enough.
     """
 
     period: int
     known: int
     surprises: Sizes
     deviations: Sizes
-    sizes: FloatArray
+    sizes: NDArray[np.float32]
     latest: FloatArray
 
     def features(self, values: FloatArray, ahead: IntArray, median: FloatArray) -> tuple[FloatArray, ...]:

@@ -14,6 +14,9 @@ from tests.support.tides import counted, tide_rates
 
 PERIODS = (48, 336)
 FITTED, COME = 1500, 700
+SINGLE = 1e-6
+"""What is kept by phase is kept in single precision."""
+
 EXACT = [pytest.param(one, id=one.name) for one in (*FAST, *SLOW) if one.name != "unobserved"]  # it starts elsewhere
 
 
@@ -43,7 +46,9 @@ def test_a_member_says_the_same(member: Member, periods: tuple[int, ...], gaps: 
         last = len(seen) - 1
         carried = fitted.predict(seen, np.array([last]), horizon)
         among_others = fitted.predict(seen, np.array([last - 9, last]), horizon)
-        np.testing.assert_allclose(carried[0], among_others[1], atol=1e-9)
+        np.testing.assert_allclose(
+            carried[0], among_others[1], atol=SINGLE if member.name in ("profile", "ets") else 1e-9
+        )
 
 
 @pytest.mark.parametrize("gaps", [False, True])
@@ -59,7 +64,7 @@ def test_the_size_of_errors_is_the_same(period: int, gaps: bool):
         seen, median, ahead = known[: FITTED + come], np.zeros((1, horizon)), np.arange(1, horizon + 1)
         whole = Unrest.of(seen, period).features(np.array([len(seen) - 1]), ahead, median)
         for one, other in zip(fitted.past.features(seen, ahead, median[0]), whole, strict=True):
-            np.testing.assert_allclose(one, other[0], atol=1e-9)
+            np.testing.assert_allclose(one, other[0], atol=SINGLE)
         assert fitted.at(seen, np.array([len(seen) - 1]), median).shape == (1, horizon)
 
 
