@@ -51,7 +51,7 @@ class Lagged:
         """Expected deviation 1..horizon steps after each origin, shape (origins, horizon)."""
         known = _Known.of(deviation, self.periods, self.half_lives)
         seasonal = known.seasonal_at(origins[:, None], np.arange(1, horizon + 1))
-        return self._path(known.recent()[:, origins].T, seasonal, shift(deviation, self._scale, origins), horizon)
+        return self._path(known.recent_at(origins).T, seasonal, shift(deviation, self._scale, origins), horizon)
 
     def past(self, deviation: FloatArray) -> "Past":
         """What is known at the end of a deviation, and was one season before it, to be carried on."""
@@ -106,9 +106,8 @@ def fit(deviation: FloatArray, periods: tuple[int, ...], horizon: int) -> Lagged
     knots = np.unique(np.round(np.geomspace(1, furthest, KNOTS))).astype(np.int64)
     first = min(max(periods, default=0), len(deviation) // 3)
     limit = OUTLIER * robust_scale(deviation[first:])
-    recent = np.clip(known.recent(), -limit, limit)
     there = np.isfinite(deviation)
-    rows = [_regress(known, recent, there, int(knot), first, limit) for knot in knots]
+    rows = [_regress(known, there, int(knot), first, limit) for knot in knots]
     return Lagged(periods, half_lives, knots, np.array(rows), limit)
 
 
@@ -119,7 +118,7 @@ class _Known:
     deviation: FloatArray
     filled: FloatArray
     periods: tuple[int, ...]
-    half_lives: tuple[float, ...]
+    latest: FloatArray
     near: tuple[FloatArray, ...]
     means: tuple[FloatArray, ...]
 
@@ -128,13 +127,16 @@ class _Known:
         filled = or_zero(deviation)
         near = tuple(moving_mean(filled, 2 * (p // NEIGHBOURHOOD) + 1) for p in periods)
         means = tuple(_cycle_mean(filled, p) for p in periods)
-        return _Known(deviation, filled, periods, half_lives, near, means)
+        return _Known(deviation, filled, periods, features(deviation, half_lives), near, means)
 
-    def recent(self) -> FloatArray:
-        """Shape (features, n): at each place the last value and the exponential means, now and one season before."""
-        now = features(self.deviation, self.half_lives)
-        before = [np.pad(now[:-1], ((0, 0), (period, 0)))[:, : now.shape[1]] for period in self.periods]
-        return np.concatenate((now, *before))
+    def recent_at(self, origins: IntArray) -> FloatArray:
+        """Shape (features, origins): the last value and the exponential means, now and one season before."""
+        found = [self.latest[:, origins]]
+        for period in self.periods:
+            before = self.latest[:-1, np.maximum(origins - period, 0)]
+            before[:, origins < period] = 0.0
+            found.append(before)
+        return np.concatenate(found)
 
     def seasonal_at(self, origins: IntArray, ahead: IntArray) -> list[FloatArray]:
         """One array of the shape of origins + ahead for each seasonal feature; 0 before the first value."""
@@ -175,19 +177,15 @@ def _looked_up(column: FloatArray, places: IntArray) -> FloatArray:
     return found
 
 
-def _regress(
-    known: _Known, recent: FloatArray, there: NDArray[np.bool_], ahead: int, first: int, limit: float
-) -> FloatArray:
+def _regress(known: _Known, there: NDArray[np.bool_], ahead: int, first: int, limit: float) -> FloatArray:
     deviation = known.deviation
     origins, stride = spaced(there[first + ahead :], MAX_ROWS)
     origins += first
-    # A feature a row: numpy copies and sums long rows quickest. `recent` is clipped already.
-    seasonal = known.seasonal_at(origins, np.array(ahead))
-    width = len(recent) + len(seasonal)
-    if len(origins) < width:
-        return np.zeros(width)
-    before = np.array(seasonal).reshape(-1, len(origins))
-    x = np.concatenate((recent[:, origins], np.clip(before, -limit, limit)))
+    # A feature a row: numpy copies and sums long rows quickest.
+    seasonal = np.array(known.seasonal_at(origins, np.array(ahead))).reshape(-1, len(origins))
+    x = np.clip(np.concatenate((known.recent_at(origins), seasonal)), -limit, limit)
+    if len(origins) < len(x):
+        return np.zeros(len(x))
     y = np.clip(deviation[origins + ahead], -limit, limit)
     weights = np.exp2((origins - origins[-1]) / (MEMORY * len(deviation)))
     return ridge.solve(x, y, weights, ahead / stride)
