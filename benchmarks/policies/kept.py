@@ -31,7 +31,7 @@ WORLD = tuple(
         "world",
     )
 )
-OURS = ("forecaster", "scaler", "tidegate.simulate")
+OURS = (*WORLD, "forecaster", "scaler", "tidegate.simulate.batching", "tidegate.simulate.predictive")
 DECIDES = {"predictive": OURS, "hourly": (*WORLD, "forecaster", "scaler.hpa", "scaler.hpa_behavior")}
 """Modules (with what is below them) that decide a policy's outcome; of the others, RIVALS."""
 RIVALS = (*WORLD, "scaler.hpa", "scaler.hpa_behavior")

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _part(name: str, startup_s: float, given: argparse.Namespace, at: str) -> dict[str, Any]:
-    case = CASES[name]
+    case, commit = CASES[name], _commit()
     evaluated_s = min(case.evaluated_s, given.days * DAY_S)
     runs = [
         measure(
@@ -57,7 +57,7 @@ def _part(name: str, startup_s: float, given: argparse.Namespace, at: str) -> di
     ]
     path = CHARTS / f"{name}-{startup_s:g}.png"
     report.draw_runs(runs[0], CAPACITY_RPS, f"{name}, start-up {startup_s:g} s", path)
-    return {"commit": _commit(), "evaluated_s": evaluated_s, **part(runs)}
+    return {"commit": commit, "evaluated_s": evaluated_s, **part(runs)}
 
 
 def _recorded_speed() -> str:
