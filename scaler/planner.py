@@ -52,7 +52,7 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
     trust = (
         earned
         if spec.mode is None
-        else wished(spec.mode, spec.mode_reason, earned, worlds, observation.lead.seconds, spec.miss_price)
+        else wished(spec.mode, spec.mode_reason, worlds, observation.lead.seconds, spec.miss_price)
     )
     tracking, tracked = tracking_term(spec, observation, memory.tracked)
     baseline, baseline_memory = hpa_term(spec, observation, memory.baseline)

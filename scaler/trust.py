@@ -22,7 +22,7 @@ ENOUGH_LEADS = 20.0
 MARGIN = 0.02
 """Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to …"""
 HEADROOM_MARGIN = 0.01
-"""… and another headroom of the same mode so much."""
+"""… and a headroom that has cost so little more than the best is as good."""
 
 
 Saved = Mapping[tuple[Mode, float], float]
@@ -46,31 +46,32 @@ def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss
     return _by_skill(trust, skill)
 
 
-def wished(mode: Mode, reason: str, trust: Trust, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
+def wished(mode: Mode, reason: str, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
     """A mode that somebody set, with the headroom that its errors ask for."""
     if mode not in LADDER or not _known(worlds, lead_s):
         return Trust(mode, reason)
-    return Trust(mode, reason, _headroom(mode, trust.headroom, worlds.saved(miss_price)))
+    return Trust(mode, reason, _headroom(mode, worlds.saved(miss_price)))
 
 
 def _known(worlds: Worlds, lead_s: float) -> bool:
     return worlds.seconds >= ENOUGH_LEADS * lead_s
 
 
-def _headroom(mode: Mode, now: float, saved: Saved) -> float:
-    best = max(HEADROOMS, key=lambda share: saved[mode, share])
-    return best if saved[mode, best] - saved[mode, now] > HEADROOM_MARGIN else now
+def _headroom(mode: Mode, saved: Saved) -> float:
+    """The least that is hardly dearer than the best."""
+    enough = max(saved[mode, share] for share in HEADROOMS) - HEADROOM_MARGIN
+    return next(share for share in HEADROOMS if saved[mode, share] >= enough)
 
 
 def _by_cost(trust: Trust, saved: Saved) -> Trust:
     """Towards the mode, and to the headroom, that would have cost the least."""
-    best = {mode: max(HEADROOMS, key=lambda share: saved[mode, share]) for mode in LADDER}
+    best = {mode: _headroom(mode, saved) for mode in LADDER}
     gains = {mode: saved[mode, best[mode]] for mode in LADDER}
     goal = max(LADDER, key=gains.__getitem__)
     told = ", ".join(f"{mode} {gains[mode]:+.1%} (headroom {best[mode]:.0%})" for mode in LADDER)
     figures = f"saved of late, against shadow without headroom: {told}"
     if gains[goal] - gains[trust.mode] <= MARGIN:
-        return Trust(trust.mode, f"{figures}: {trust.mode} stays", _headroom(trust.mode, trust.headroom, saved))
+        return Trust(trust.mode, f"{figures}: {trust.mode} stays", best[trust.mode])
     rung = LADDER.index(trust.mode)
     to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]
     return Trust(to, f"{figures}: {trust.mode} becomes {to}", best[to])

@@ -18,7 +18,7 @@ RATES_RPS = (10.0, 130.0, 5.0)
 
 
 def write_config(folder: Path) -> tuple[Path, str, str]:
-    """A pool that the HPA's rules scale (their clock runs faster), so that what happens follows from the load alone."""
+    """A pool that follows its demand (by a faster clock), so that what happens follows from the load alone."""
     router, admin, forecaster, scaler = (free_address() for _ in range(4))
     pool = {
         "name": "echo",

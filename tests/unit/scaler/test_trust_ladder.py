@@ -105,7 +105,7 @@ def test_late_requests_weigh_by_their_price() -> None:
 def test_the_headroom_is_the_one_that_would_have_cost_the_least() -> None:
     worlds = late({0.0: 60.0, 0.05: 10.0, 0.1: 5.0, 0.2: 0.0, 0.35: 0.0})
     assert judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, 0.1).headroom == 0.0
-    assert wished(Mode.FULL, "set", Trust(Mode.FULL), worlds, LEAD_S, 2.0).headroom == 0.05
-    assert wished(Mode.FULL, "set", Trust(Mode.FULL), worlds, LEAD_S, 50.0).headroom == 0.2
-    assert wished(Mode.FULL, "set", Trust(Mode.FULL), UNKNOWN, LEAD_S, 50.0).headroom == 0.0
-    assert wished(Mode.HPA, "set", Trust(Mode.FULL, headroom=0.2), worlds, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Mode.FULL, "set", worlds, LEAD_S, 2.0).headroom == 0.05
+    assert wished(Mode.FULL, "set", worlds, LEAD_S, 50.0).headroom == 0.2
+    assert wished(Mode.FULL, "set", UNKNOWN, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Mode.HPA, "set", worlds, LEAD_S, 50.0).headroom == 0.0
