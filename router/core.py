@@ -11,7 +11,7 @@ from router.endpoints import Sightings
 from router.eta import Arrivals
 from router.settings import RouterSettings
 from router.weights import Report, Weights
-from tidegate.shared.errors import InvalidSetting
+from tidegate.shared.errors import InvalidSetting, NotReady
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,15 @@ class Core:
     """What the cluster's EndpointSlices said last; None when no cluster is asked."""
     ejections: Counter[str] = field(default_factory=Counter)
     """By target, for as long as the table knows its backend."""
+
+    def drain(self, address: str) -> None:
+        """Nothing new is sent to the backend once the data plane follows. Raises BackendNotFound, NotReady.
+
+        A router that has not heard of its cluster yet can't say that it does not know a backend: it may in a moment.
+        """
+        if self.sightings is not None and self.sightings.heard_at_s is None:
+            raise NotReady("this router has not heard of its cluster yet: ask it again")
+        self.table.drain(address)
 
     def follow(self, snapshot: Snapshot, now_s: float) -> None:
         """Take a new state of the table in."""

@@ -69,7 +69,7 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
     @rpc
     async def Drain(self, request: pb.DrainRequest, context: grpc.aio.ServicerContext) -> pb.DrainResponse:
         """Nothing new is sent to the backend once this returns."""
-        self._core.table.drain(request.address)
+        self._core.drain(request.address)
         await self._driver.settled()
         return pb.DrainResponse(outstanding=self._core.outstanding().get(request.address, 0))
 
