@@ -23,8 +23,6 @@ from tidegate.shared.values import FloatArray
 RAREST = 0.1
 """On the paths a miss is no dearer than makes a replica pay that would otherwise have this share of its work late: the
 furthest of a few hundred paths are errors of other days, and no guide. What rarer misses cost, headroom learns."""
-PRICED_PATHS = 100
-"""Paths that are priced at most: more change no decision (RAREST) and cost time."""
 AT_ONCE = 6
 """Candidates that are priced together."""
 
@@ -51,7 +49,6 @@ def choose(spec: PoolSpec, observation: Observation, paths: FloatArray, step_s: 
 
     Each replica more is worth less than the one before, so the search starts `near` an earlier answer.
     """
-    paths = paths[:: max(1, len(paths) // PRICED_PATHS)]
     rate = planning_rate(spec, observation)
     window = min(round(observation.window_s / step_s), paths.shape[1]) - 1
     price = min(spec.miss_price, 1.0 / (RAREST * rate))
