@@ -71,7 +71,12 @@ def verdicts(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             where={name: rivals for name, rivals in beaten.items() if rivals},
         ),
         f"steep: cost at most {STEEP_TARGET:g} x the best rival's, geometric mean": _verdict(
-            [_within(mean, STEEP_TARGET) for mean in means.values()], means=means
+            [_within(mean, STEEP_TARGET) for mean in means.values()],
+            means=means,
+            where_we_reach_it={
+                f"{share} where we reach it": _geometric_mean([one[share] for one in steep if one.get(share)])
+                for share in means
+            },
         ),
         f"any: cost at most {ANY_TARGET:g} x the best rival's": _verdict(
             [_within(ratio, ANY_TARGET) for ratio in every], over=_over(ratios)
