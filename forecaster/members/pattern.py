@@ -39,11 +39,9 @@ class Sums:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phases:
-    """A pattern as it stood before a place, (phases,): sums, and what the place's own cycle was expected to be.
+    """A pattern as it stood before a place, (phases,): each phase's latest sums, and what the cycle was expected to be.
 
-    The sums are those before the row of that place; of phases that had come in it they are set back by one decay, so
-    that a row in which they are missing leads to what they were. Single precision: seven digits are enough to go on
-    from, and a week of minutes has ten thousand phases.
+    Single precision: seven digits are enough to go on from, and a week of minutes has ten thousand phases.
     """
 
     came: SingleArray
@@ -60,8 +58,9 @@ class Phases:
 class Pattern:
     """One season's running profile. `noise` is between neighbouring steps; `limit` is how far a value may surprise.
 
-    Each cycle is a row of a table; a row's profile is what the rows before it say. `_after` follows rows of any
-    neighbouring phases, `side` more on each end, so that the present costs no more than the steps that are asked for.
+    Each cycle is a row of a table; a step is expected to be what its phase was like one cycle before. What that is
+    compared with are the steps around it in time, and so the row before where the cycle begins: the end of its own row
+    has not come yet when its beginning is asked for.
     """
 
     period: int
@@ -85,33 +84,33 @@ class Pattern:
 
     def split(self, values: FloatArray, place: int) -> tuple[FloatArray, Phases | None]:
         """`running` of the values (n,), and the pattern before a place; None where a phase was never seen till then."""
-        running, sums = self._whole(values, len(values) // self.period + 1)
+        running, sums = self._whole(values, max(len(values), place + self.period) // self.period + 1)
         row, phase = divmod(place, self.period)
         come = np.arange(self.period) < phase
-        keep = self._keep
 
-        def before(after: FloatArray) -> SingleArray:
-            return np.where(come, after[row] / keep, after[row - 1] if row else 0.0).astype(np.float32)
+        def latest(after: FloatArray) -> SingleArray:
+            return np.where(come, after[row], after[row - 1] if row else 0.0).astype(np.float32)
 
-        expected = running[row * self.period : (row + 1) * self.period].astype(np.float32)
-        phases = Phases(before(sums.came), before(sums.pulled), before(sums.weights), expected)
+        expected = running[place : place + self.period].astype(np.float32)
+        phases = Phases(latest(sums.came), latest(sums.pulled), latest(sums.weights), expected)
         return running[: len(values)], phases if phases.weights.min() > SEEN else None
 
     def onward(self, phases: Phases, place: int, values: FloatArray, length: int) -> FloatArray:
         """What the cycles before say for `length` steps from a place on, of which the first are `values`."""
-        row, period, side = place // self.period, self.period, self.side
-        steps = np.arange(place, place + length)
-        rows, columns = steps // period - row, (steps - place) % period
+        steps, period, side = np.arange(length), self.period, self.side
         result = phases.expected[steps % period].astype(float)
-        if not rows[-1]:
+        if length <= period:
             return result
-        seen = (place - side + np.arange(min(length, period) + 2 * side)) % period
-        places = (row + np.arange(rows[-1]))[:, None] * period + seen - place
-        there = (places >= 0) & (places < len(values))
-        table = np.full(places.shape, np.nan)
-        table[there] = values[places[there]]
-        profile, _ = self._after(table, phases.sums(seen))
-        return np.where(rows > 0, profile[rows - 1, columns], result)
+        rows = -(-(length - period + side) // period)
+        columns = min(length - period + side, period)
+        flat = np.full(rows * columns, np.nan)
+        flat[: len(values)] = values[: rows * columns]
+        sums = self._after(flat.reshape(rows, columns), phases.sums((place + np.arange(columns)) % period))
+        before = phases.sums((place - side + np.arange(side)) % period)
+        means = np.concatenate((_mean(before.pulled, before.weights), _mean(sums.pulled, sums.weights).ravel()))
+        profile = self._shrunk(means, sums.weights.ravel()[: len(means) - 2 * side])
+        result[period:] = profile[: length - period]
+        return result
 
     def at(self, running: FloatArray, origins: IntArray, horizon: int) -> FloatArray:
         """The profile 1..horizon steps after each origin, from what the origin knew."""
@@ -126,18 +125,20 @@ class Pattern:
 
     def _whole(self, values: FloatArray, rows: int) -> tuple[FloatArray, Sums]:
         """What was expected of each of the rows' steps, and all phases' sums after each row."""
-        side, nothing = self.side, np.zeros(self.period + 2 * self.side)
+        side, nothing = self.side, np.zeros(self.period)
         flat = np.full(rows * self.period, np.nan)
         flat[: len(values)] = values
-        table = flat.reshape(rows, self.period)
-        around = np.concatenate((table[:, self.period - side :], table, table[:, :side]), axis=1)
-        profile, sums = self._after(around, Sums(nothing, nothing, nothing))
-        inner = slice(side, side + self.period)
-        before = np.vstack((np.zeros((1, self.period)), profile[:-1]))
-        return before.ravel(), Sums(sums.came[:, inner], sums.pulled[:, inner], sums.weights[:, inner])
+        sums = self._after(flat.reshape(rows, self.period), Sums(nothing, nothing, nothing))
+        means = _mean(sums.pulled, sums.weights)
+        seen = np.isfinite(means)
+        if not seen.all():
+            counts = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+            means = np.where(seen, means, np.where(seen, means, 0.0).sum(axis=1, keepdims=True) / counts)
+        profile = self._shrunk(np.pad(means.ravel(), side, mode="edge"), sums.weights.ravel())
+        return np.concatenate((nothing, profile[: -self.period])), sums
 
-    def _after(self, table: FloatArray, start: Sums) -> tuple[FloatArray, Sums]:
-        """The profile after each row, shape (rows, phases without `side`), and the sums, shape (rows, phases).
+    def _after(self, table: FloatArray, start: Sums) -> Sums:
+        """The sums after each row of a table, shape (rows, phases).
 
         A value that no cycle before announced enters pulled in: one broken day is not tomorrow's season. A new spike
         is learned all the same: at its second coming the first has already moved what is expected.
@@ -152,20 +153,14 @@ class Pattern:
             near = expected + np.clip(table - expected, -self.limit, self.limit)
             near = np.where(np.isfinite(expected), near, table)
             pulled, _ = phase_sums(near, self._keep, start.pulled, start.weights)
-        means = _mean(pulled, weights)
-        inner = slice(self.side, means.shape[1] - self.side)
-        seen = np.isfinite(means)
-        if not seen.all():
-            counts = np.maximum(seen[:, inner].sum(axis=1, keepdims=True), 1)
-            usual = np.where(seen, means, 0.0)[:, inner].sum(axis=1, keepdims=True) / counts
-            means = np.where(seen, means, usual)
-        return self._shrunk(means, weights[:, inner]), Sums(came, pulled, weights)
+        return Sums(came, pulled, weights)
 
-    def _shrunk(self, profile: FloatArray, weights: FloatArray) -> FloatArray:
+    def _shrunk(self, means: FloatArray, weights: FloatArray) -> FloatArray:
+        """The means in time, `side` more on each end, shrunk towards those around them; `weights` without the ends."""
         if not self.side:
-            return profile
-        base = window_means(profile, 2 * self.side + 1)
-        detail = profile[:, self.side : -self.side] - base
+            return means
+        base = window_means(means, 2 * self.side + 1)
+        detail = means[self.side : -self.side] - base
         # Kish's effective number of cycles in an exponential mean: 1 for one cycle, (1 + keep)/(1 - keep) for many.
         cycles = np.maximum(1.0, weights * (1.0 + self._keep) - self._keep)
         doubt = (SURE * self.noise) ** 2 / cycles

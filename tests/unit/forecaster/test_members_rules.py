@@ -33,6 +33,16 @@ def test_what_comes_after_an_origin_does_not_change_its_forecast(member: Member)
     )
 
 
+@pytest.mark.parametrize("member", EVERY)
+def test_no_phase_of_an_origin_knows_what_comes_after_it(member: Member):
+    known, origins = values(600), np.arange(420, 420 + PERIOD)
+    fitted = member.fit(known[:400], (PERIOD,), HORIZON)
+    together = fitted.predict(known, origins, HORIZON)
+    for origin, path in zip(origins, together, strict=True):
+        surprised = np.concatenate((known[: origin + 1], known[origin + 1 :] + 5.0))
+        np.testing.assert_allclose(fitted.predict(surprised, np.array([origin - 9, origin]), HORIZON)[1], path)
+
+
 @pytest.mark.parametrize("member", SHARP)
 def test_a_spike_is_forecast_at_its_own_time(member: Member):
     known = values(600)
