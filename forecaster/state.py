@@ -11,7 +11,7 @@ from typing import Any
 
 from forecaster.model import FittedModel
 
-VERSION = b"tidegate fitted model 9"
+VERSION = b"tidegate fitted model 10"
 """To be raised whenever a field of a class that is kept changes."""
 
 DIGEST_BYTES = 16
