@@ -14,8 +14,6 @@ from scaler.settings import EventSettings, PoolSettings
 from tidegate.shared.settings import problems_of
 from tidegate.shared.times import parse_time, utc
 
-DEFAULT_MISS_PRICE = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -140,4 +138,6 @@ def miss_price(spec: Mapping[str, Any], capacity_rows_per_s: float) -> float:
     if "missPrice" in spec:
         return float(spec["missPrice"])
     share = spec["slo"].get("share")
-    return DEFAULT_MISS_PRICE if share is None else 1.0 / ((1.0 - share) * capacity_rows_per_s)
+    if share is not None:
+        return 1.0 / ((1.0 - float(share)) * capacity_rows_per_s)
+    return float(PoolSettings.model_fields["miss_price"].default)

@@ -21,6 +21,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "limits": {"scaleOut": {"maxPerDecision": 4}, "scaleIn": {"maxPerDecision": 1, "drainSeconds": 0}},
     "a factor over a window": {"events": [{**LAUNCH, "factor": 3}]},
     "a rate over a window": {"events": [{**LAUNCH, "requestsPerSecond": 500}]},
+    "the HPA's number": {"mode": "hpa"},
     "paused": {"paused": True},
     "a weight and a size for the budget": {"priority": 2.5, "unitsPerReplica": 8},
 }

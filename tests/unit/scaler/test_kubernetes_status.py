@@ -2,17 +2,21 @@
 
 import copy
 import dataclasses
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+import yaml
 
 from scaler.decision import Decision
 from scaler.kubernetes.status import Condition, conditions, news, status, worth_writing
-from scaler.kubernetes.wishes import DEFAULT_MISS_PRICE, wish
+from scaler.kubernetes.wishes import wish
+from scaler.settings import PoolSettings
 from scaler.wording import plan_reason
 from tidegate.shared.values import Adjustment, Mode, Plan, PlanInputs, Term
 
 LEADS_S = {"gpu": [20.0, 10.0, 70.0], "": [5.0]}
+DEFINITION = Path(__file__).parents[3] / "k8s" / "base" / "crd.yaml"
 ACTIVE = Condition("Active", True, "Scaling", "plans are carried out")
 INPUTS = PlanInputs(41.234, "measured (9 starts)", 12.345, "prior", 46.0, 10.0, 0.0, (0.5, 0.95), (20.04, 31.5), 0.21)
 PLAN = Plan(
@@ -49,7 +53,31 @@ def test_a_wish_becomes_the_settings_of_a_pool() -> None:
     pool = found.pool
     assert pool is not None
     assert (pool.name, pool.models, pool.max_added_per_tick, pool.slo_latency_s) == ("digits", ("m",), 4, 0.25)
-    assert (pool.events[0].factor, pool.miss_price) == (3, DEFAULT_MISS_PRICE)
+    assert pool.events[0].factor == 3
+
+
+def schema_of_spec() -> dict[str, Any]:
+    version = yaml.safe_load(DEFINITION.read_text())["spec"]["versions"][0]
+    schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return schema
+
+
+def filled_in(schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """`value` with the schema's defaults, as the API server fills them in."""
+    fields = schema.get("properties", {})
+    known = {name: field["default"] for name, field in fields.items() if "default" in field} | value
+    return {name: filled_in(fields[name], one) if isinstance(one, dict) else one for name, one in known.items()}
+
+
+def test_a_pool_is_the_same_by_default_in_a_resource_and_in_a_file() -> None:
+    least = {"target": {"name": "digits"}, "models": ["m"], "maxReplicas": 10}
+    found = wish(thing() | {"spec": filled_in(schema_of_spec(), least)})
+    assert found.pool == PoolSettings(name="digits", models=("m",), max_replicas=10)
+
+
+def test_a_resource_may_wish_for_every_mode_that_a_file_may() -> None:
+    modes = schema_of_spec()["properties"]["mode"]["enum"]
+    assert modes == list(get_args(PoolSettings.model_fields["mode"].annotation))
 
 
 @pytest.mark.parametrize(
