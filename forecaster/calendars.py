@@ -64,7 +64,7 @@ def _holidays(clock: ZoneInfo, country: str, first_day: int, last_day: int) -> t
     land, _, part = country.partition("-")
     try:
         named = country_holidays(land, subdiv=part or None, years=range(first.year, last.year + 1))
-    except NotImplementedError:
+    except NotImplementedError:  # what `holidays` says of a country or part that it does not know
         raise InvalidRequest(f"country is {country!r}: no holidays are known of it (examples: US, DE-BY)") from None
     return tuple(
         Holiday(name, _midnight_s(clock, day), _midnight_s(clock, day + timedelta(days=1)))

@@ -11,7 +11,6 @@ Events: `backend A` (from the settings) · `register A [REPLICA]` · `warmed A S
 `fail A [×N]` (they end in failure) · `time T` (it is second T) · `sweep T` (at second T) · `show`.
 """
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import pytest
 
 from dataplane import Balancer
 from router.backends import BackendTable, Snapshot
+from tests.support.recorded import assert_recorded
 from tidegate.shared.values import BackendStatus
 
 TRACES = sorted((Path(__file__).parent / "balancer").glob("*.txt"))
@@ -131,11 +131,7 @@ def play(text: str) -> str:
 
 @pytest.mark.parametrize("trace", TRACES, ids=lambda trace: trace.stem)
 def test_trace(trace: Path) -> None:
-    recorded = trace.read_text()
-    played = play(recorded)
-    if os.environ.get("TIDEGATE_REWRITE"):
-        trace.write_text(played)
-    assert played == recorded
+    assert_recorded(trace, play(trace.read_text()))
 
 
 def test_there_are_traces() -> None:

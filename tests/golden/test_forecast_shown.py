@@ -3,13 +3,13 @@
 After a wished change, `TIDEGATE_REWRITE=1 pytest tests/golden` writes them anew: look at them, then at the difference.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from protos import forecast_pb2 as pb
+from tests.support.recorded import assert_recorded
 from tests.support.tides import tide_rates
 from tidegate.cli import forecast_chart as chart
 from tidegate.cli import forecast_view as view
@@ -129,10 +129,6 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compare(name: str, text: str) -> None:
-    path = GOLDEN / f"{name}.txt"
     lines = [line.rstrip() for line in text.splitlines()]
     assert max(map(len, lines)) <= 80
-    if os.environ.get("TIDEGATE_REWRITE"):
-        path.write_text("\n".join(lines) + "\n")
-        pytest.skip(f"{path.name} was written anew")
-    assert path.read_text().splitlines() == lines
+    assert_recorded(GOLDEN / f"{name}.txt", "\n".join(lines) + "\n")

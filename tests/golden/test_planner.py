@@ -11,7 +11,6 @@ nothing) · `skill SEASONAL LAST ORIGINS` · `tick [×N]` (passes).
 
 import dataclasses
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import pytest
 from scaler.observation import Observation, PoolForecast, PoolSpec
 from scaler.planner import Memory, plan
 from tests.support.pools import observation, spec
+from tests.support.recorded import assert_recorded
 from tidegate.shared.values import Mode, Plan, Skill
 
 TRACES = sorted((Path(__file__).parent / "planner").glob("*.txt"))
@@ -99,10 +99,7 @@ def test_trace(trace: Path) -> None:
         told = [line for line in block.split("----")[0].splitlines() if line]
         outcome = [text for line in told if not line.startswith("#") for text in script.tell(line)]
         blocks.append("\n".join([*told, "----", *outcome]))
-    replayed = "\n\n".join(blocks) + "\n"
-    if os.environ.get("TIDEGATE_REWRITE"):
-        trace.write_text(replayed)
-    assert replayed == trace.read_text()
+    assert_recorded(trace, "\n\n".join(blocks) + "\n")
 
 
 def test_there_are_traces() -> None:

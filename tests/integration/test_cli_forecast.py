@@ -203,25 +203,22 @@ def test_watching_goes_on_when_the_forecaster_is_started_again(tmp_path: Path):
         tidegate("forecast", "import", file, "--model", "digits", "--forecaster", address)
         watching = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, env=env)
         assert watching.stdout is not None
-        drawn_at(watching.stdout)
+        next(drawings(watching.stdout))
         process.kill()
         process.wait()
     again_s = time.time()
     with started(flags, tmp_path / "log"):
-        while drawn_at(watching.stdout) < again_s:
-            pass  # what was drawn before still lay in the pipe
+        # What was drawn before may still lie in the pipe.
+        assert any(at_s >= again_s for at_s in drawings(watching.stdout)), "the command has ended"
         watching.send_signal(signal.SIGINT)
         watching.stdout.read()
         assert watching.wait() == 0
         watching.stdout.close()
 
 
-def drawn_at(lines: TextIO) -> float:
-    """The first time in the table of the next drawing."""
-    while line := lines.readline():
-        if line.startswith("│ 0 s"):
-            return parse_time(line.split("│")[2].strip())[0]
-    raise AssertionError("the command has ended")
+def drawings(lines: TextIO) -> Iterator[float]:
+    """The first time in the table of each drawing, as it comes."""
+    return (parse_time(line.split("│")[2].strip())[0] for line in lines if line.startswith("│ 0 s"))
 
 
 def test_an_event_is_planned_listed_explained_and_removed(forecaster: str):

@@ -1,6 +1,7 @@
 """The forecaster as a process: what it keeps, what it answers, whom it follows."""
 
 import asyncio
+import contextlib
 import subprocess
 import threading
 import time
@@ -103,7 +104,7 @@ def observed_until_killed(stub: ForecasterStub, process: subprocess.Popen[bytes]
     killer = threading.Thread(target=kill)
     killer.start()
     acknowledged = 0
-    try:
+    with contextlib.suppress(grpc.RpcError):  # the one that it was killed in
         while acknowledged < 3000:
             observe(
                 stub, np.array([float(acknowledged)]), model="load", source="r1", start_s=float(begin + acknowledged)
@@ -111,8 +112,6 @@ def observed_until_killed(stub: ForecasterStub, process: subprocess.Popen[bytes]
             acknowledged += 1
             if acknowledged > 20:
                 told.set()
-    except grpc.RpcError:
-        pass
     killer.join()
     process.wait(10)
     return acknowledged

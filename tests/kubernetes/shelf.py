@@ -31,7 +31,7 @@ LettingGo = Callable[[Object, Object], Awaitable[None]]
 
 
 async def _unseen(_shelf: Object, _pod: Object) -> None:
-    pass
+    """For who doesn't want to be told."""
 
 
 class ShelfController:

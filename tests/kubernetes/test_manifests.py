@@ -25,7 +25,7 @@ def render(folder: Path) -> list[Object]:
     """What kustomize makes of a folder."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        pytest.skip("no kubectl on PATH: its kustomize renders the overlays")
+        pytest.skip("no kubectl on PATH (kubernetes.io/docs/tasks/tools): its kustomize renders the overlays")
     done = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))

@@ -50,7 +50,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    """What the command line takes before a command."""
 
 
 def main() -> None:

@@ -176,7 +176,7 @@ class Peer:
                 try:
                     view = view[self.socket.send(view[:65536]) :]
                 except BlockingIOError:
-                    pass
+                    continue  # others took the room; select says when there is some again
                 except OSError:
                     self.closed = True
         return not view

@@ -249,7 +249,7 @@ def test_ten_thousand_idle_connections(backend, record_property):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 10_000
     if hard != resource.RLIM_INFINITY and hard < wanted + 2000:
-        pytest.skip(f"the hard limit of open files is {hard}; {wanted + 2000} are needed")
+        pytest.skip(f"the hard limit of open files is {hard}; {wanted + 2000} are needed: ulimit -Hn {wanted + 2000}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted + 2000), hard))
     idle: list[socket.socket] = []
     try:

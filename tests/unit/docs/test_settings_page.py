@@ -1,11 +1,9 @@
 """docs/settings.md is the settings classes, written out. After a change: TIDEGATE_REWRITE=1 pytest tests/unit/docs"""
 
-import os
 import types
 import typing
 from pathlib import Path
 
-import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -13,6 +11,7 @@ from forecaster.settings import ForecasterSettings
 from model_server.settings import ModelServerSettings
 from router.settings import RouterSettings
 from scaler.settings import ScalerSettings
+from tests.support.recorded import assert_recorded
 from tidegate.shared.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -60,7 +59,4 @@ def render() -> str:
 
 
 def test_the_settings_page_is_the_code() -> None:
-    if os.environ.get("TIDEGATE_REWRITE"):
-        PAGE.write_text(render())
-        pytest.skip("docs/settings.md was written anew")
-    assert PAGE.read_text() == render(), "docs/settings.md is out of date: TIDEGATE_REWRITE=1 pytest tests/unit/docs"
+    assert_recorded(PAGE, render())

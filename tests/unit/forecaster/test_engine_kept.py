@@ -17,13 +17,6 @@ from tests.support.tides import counted, tide_rates
 from tidegate.shared.errors import NotReady, SeriesNotFound
 
 
-@pytest.fixture
-def rig(tmp_path: Path):
-    made = Rig(tmp_path, slow_cpu_share=0)
-    yield made
-    made.database.close()
-
-
 async def test_an_event_is_in_the_next_forecast_and_leaves_with_its_removal(rig: Rig):
     await rig.observe(TIDE)
     usual = (await rig.forecast(60.0)).values_rps[0]

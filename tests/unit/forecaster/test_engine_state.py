@@ -14,13 +14,6 @@ from tests.support.tides import tide_rates
 from tidegate.shared.errors import InvalidRequest, NoData, NotReady, SeriesNotFound
 
 
-@pytest.fixture
-def rig(tmp_path: Path):
-    made = Rig(tmp_path, slow_cpu_share=0)
-    yield made
-    made.database.close()
-
-
 async def test_the_first_question_fits_and_the_next_does_not(rig: Rig):
     await rig.observe(TIDE)
     first = await rig.forecast()
