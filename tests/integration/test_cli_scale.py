@@ -29,8 +29,9 @@ NOON_S = 1_772_366_400.0  # 2026-03-01T12:00:00Z
 
 
 async def tidegate(*arguments: str) -> tuple[int, str, str]:
+    """The command at a pipe."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tidegate.cli", "scale", *arguments, stdout=-1, stderr=-1, env={"COLUMNS": "240"}
+        sys.executable, "-m", "tidegate.cli", "scale", *arguments, stdout=-1, stderr=-1, env={}
     )
     out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
@@ -73,8 +74,7 @@ async def asked(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
 async def test_status(tmp_path: Path) -> None:
     code, out, _ = await asked(tmp_path, "status")
     assert code == 0
-    assert "full" in out
-    assert "1 (2 failed)" in out
+    assert "p     full  6      1 (2 failed)  0         " in out
     assert "p: -30% replica-seconds and 0.1% late, where an HPA in its place had 2% (over 2 h)" in out
     code, out, _ = await asked(tmp_path, "status", "p", "--json")
     assert json.loads(out)["pools"][0]["ready"] == 6

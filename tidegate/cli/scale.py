@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from protos import scaling_pb2 as pb
 from protos.scaling_pb2_grpc import ScalerStub
@@ -13,6 +12,7 @@ from tidegate.cli.output import Json
 from tidegate.cli.scale_calls import DEFAULT_SCALER, TIMEOUT_S, Scaler, ask, print_message
 from tidegate.cli.scale_view import explanation, plans_table, rivals_table, status_view
 from tidegate.cli.simulate_plans import plan_at
+from tidegate.cli.tables import stdout_console
 
 app = typer.Typer(
     help="What the scaler decided, and why; decide over its head for a while.",
@@ -36,7 +36,7 @@ def status(
     if as_json:
         print_message(answer)
     else:
-        Console().print(status_view(answer.pools))
+        stdout_console().print(status_view(answer.pools))
 
 
 @app.command(epilog="Example: tidegate scale plan digits --json")
@@ -58,7 +58,7 @@ def plan(
     if as_json:
         print_message(answer)
     else:
-        Console().print(plans_table(answer.plans))
+        stdout_console().print(plans_table(answer.plans))
 
 
 @app.command(
@@ -91,6 +91,6 @@ def explain(
     if as_json:
         print_message(answer, **beside)
         return
-    Console().print(explanation(answer))
+    stdout_console().print(explanation(answer))
     if beside.get("rivals"):
-        Console().print(rivals_table(beside["rivals"]))
+        stdout_console().print(rivals_table(beside["rivals"]))

@@ -6,13 +6,13 @@ import socket
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from protos import scaling_pb2 as pb
 from tidegate.cli import output
 from tidegate.cli.output import Json
 from tidegate.cli.scale_calls import DEFAULT_SCALER, TIMEOUT_S, Scaler, ask, print_message
 from tidegate.cli.scale_view import audit_table, overrides_line
+from tidegate.cli.tables import stdout_console
 from tidegate.shared.errors import InvalidRequest
 from tidegate.shared.times import parse_duration_s
 
@@ -80,7 +80,7 @@ def audit(
     if as_json:
         print_message(answer)
     else:
-        Console().print(audit_table(answer.entries))
+        stdout_console().print(audit_table(answer.entries))
 
 
 def _override(scaler: str, pool: str, kind: str, value: str | None, how: tuple[str, str, bool], as_json: bool) -> None:

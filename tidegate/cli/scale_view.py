@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Group
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from protos import scaling_pb2 as pb
+from scaler.wording import figure
+from tidegate.cli.tables import Rows
 from tidegate.shared.times import utc
 from tidegate.shared.wire_scaling import MODE_OF
 
 STATUS_COLUMNS = (
     *("pool", "mode", "ready", "starting", "stopping", "desired"),
-    *("demand rows/s", "outstanding rows", "capacity rows/s", "lead s"),
+    *("demand", "outstanding", "capacity", "lead"),
 )
+TERMS = ("forecast", "reactive", "tracking", "hpa")
 ENOUGH_S = 600.0
 """A comparison over less time than this says nothing yet."""
 
@@ -22,25 +24,26 @@ ENOUGH_S = 600.0
 def status_view(pools: Iterable[pb.PoolStatus]) -> Group:
     """One row per pool; below, what people override and what was saved."""
     found = list(pools)
-    table = _table(STATUS_COLUMNS)
-    for one in found:
-        plan, inputs = one.plan, one.plan.inputs
-        mode = MODE_OF.get(plan.mode, "-")
-        table.add_row(
-            one.pool,
-            mode if one.wished_mode == mode else f"{mode} ({one.wished_mode})",
-            str(one.ready),
-            f"{one.starting}" + (f" ({one.failed_starts} failed)" if one.failed_starts else ""),
-            str(one.draining),
-            str(plan.desired) if one.HasField("plan") else "-",
-            _known(inputs, "demand_rows_per_s"),
-            _known(inputs, "outstanding_rows"),
-            f"{inputs.capacity_rows_per_s:.3g}",
-            f"{inputs.lead_s:.3g}",
-        )
     overridden = [f"{one.pool}: {overrides_line(each)}" for one in found for each in one.overrides]
     saved = [f"{one.pool}: {line}" for one in found if (line := savings_line(one))]
-    return Group(table, *overridden, *saved)
+    return Group(Rows(STATUS_COLUMNS, map(_status, found)), *map(Text, overridden + saved))
+
+
+def _status(one: pb.PoolStatus) -> list[str]:
+    plan, inputs = one.plan, one.plan.inputs
+    planned, mode = one.HasField("plan"), MODE_OF.get(plan.mode, "none yet")
+    return [
+        one.pool,
+        mode if one.wished_mode == mode else f"{mode} ({one.wished_mode})",
+        str(one.ready),
+        f"{one.starting}" + (f" ({one.failed_starts} failed)" if one.failed_starts else ""),
+        str(one.draining),
+        str(plan.desired) if planned else "-",
+        _known(inputs, "demand_rows_per_s", "rows/s"),
+        _known(inputs, "outstanding_rows", "rows"),
+        f"{figure(inputs.capacity_rows_per_s)} rows/s" if planned else "-",
+        f"{figure(inputs.lead_s)} s" if planned else "-",
+    ]
 
 
 def savings_line(one: pb.PoolStatus) -> str:
@@ -64,30 +67,33 @@ def overrides_line(one: pb.Override) -> str:
     return f"{what} until {utc(one.until_s)} by {one.by}: {one.reason}"
 
 
-def audit_table(entries: Iterable[pb.AuditEntry]) -> Table:
+def audit_table(entries: Iterable[pb.AuditEntry]) -> Rows:
     """One row per change."""
-    table = _table(("time", "pool", "who", "what", "until", "why"))
-    for one in entries:
-        table.add_row(utc(one.at_s), one.pool, one.who, one.what, utc(one.until_s) if one.until_s else "-", one.why)
-    return table
+    rows = (
+        (utc(one.at_s), one.pool, one.who, one.what, utc(one.until_s) if one.until_s else "-", one.why)
+        for one in entries
+    )
+    return Rows(("time", "pool", "who", "what", "until", "why"), rows, keys=2, words=True)
 
 
-def plans_table(plans: Iterable[pb.Plan]) -> Table:
+def plans_table(plans: Iterable[pb.Plan]) -> Rows:
     """One row per decision: what each term asked for, what came of it, and which adjustments bound."""
-    names = ("forecast", "reactive", "tracking", "hpa")
-    table = _table(("time", "pool", "mode", "asked", *names, "desired", "because of"))
-    for plan in plans:
-        terms = {term.name: str(term.replicas) if term.known else "?" for term in plan.terms}
-        table.add_row(
-            utc(plan.at_s),
-            plan.pool,
-            MODE_OF.get(plan.mode, "-"),
-            f"{plan.asked} ({plan.ready} ready)",
-            *(terms.get(name, "-") for name in names),
-            str(plan.desired) + (" (dry run)" if plan.dry_run else ""),
-            ", ".join(one.name for one in plan.adjustments) or "-",
-        )
-    return table
+    columns = ("time", "pool", "mode", "asked", "ready", *TERMS, "desired", "because of")
+    return Rows(columns, map(_plan, plans), keys=2, words=True)
+
+
+def _plan(plan: pb.Plan) -> list[str]:
+    terms = {term.name: str(term.replicas) if term.known else "?" for term in plan.terms}
+    return [
+        utc(plan.at_s),
+        plan.pool,
+        MODE_OF.get(plan.mode, "-"),
+        str(plan.asked),
+        str(plan.ready),
+        *(terms.get(name, "-") for name in TERMS),
+        str(plan.desired) + (" (dry run)" if plan.dry_run else ""),
+        ", ".join(one.name for one in plan.adjustments) or "-",
+    ]
 
 
 def explanation(plan: pb.Plan) -> Group:
@@ -101,28 +107,36 @@ def explanation(plan: pb.Plan) -> Group:
         f"Mode {MODE_OF.get(plan.mode, '-')}: {plan.mode_reason}.",
         f"Demand {_known(inputs, 'demand_rows_per_s', 'rows/s')}, outstanding "
         f"{_known(inputs, 'outstanding_rows', 'rows')}.",
-        f"One replica does {inputs.capacity_rows_per_s:.4g} rows/s, {inputs.capacity_source}; "
-        f"it takes {inputs.lead_s:.3g} s to be ready, {inputs.lead_source}.",
-        f"Decision window {inputs.window_s:.3g} s."
+        f"One replica does {figure(inputs.capacity_rows_per_s)} rows/s, {inputs.capacity_source}; "
+        f"it takes {figure(inputs.lead_s)} s to be ready, {inputs.lead_source}.",
+        f"Decision window {figure(inputs.window_s)} s."
         + (" Highest demand in it: " + _quantiles(inputs) + "." if inputs.quantiles else ""),
     ]
-    terms = _table(("term", "replicas", "why"))
-    for term in plan.terms:
-        terms.add_row(term.name, str(term.replicas) if term.known else "no data", term.reason)
-    changes = _table(("adjustment", "from", "to", "why"))
-    for one in plan.adjustments:
-        changes.add_row(one.name, str(one.before), str(one.after), one.reason)
-    below: list[object] = [changes] if plan.adjustments else [Text("No adjustment changed it.")]
-    return Group(headline, *facts, terms, *below, _otherwise(plan))  # type: ignore[arg-type]
+    terms = [(one.name, str(one.replicas) if one.known else "no data", one.reason) for one in plan.terms]
+    changes = [(one.name, str(one.before), str(one.after), one.reason) for one in plan.adjustments]
+    below: RenderableType = Text("No adjustment changed it.")
+    if changes:
+        below = Rows(("adjustment", "from", "to", "why"), changes, words=True)
+    return Group(
+        headline,
+        *map(Text, facts),
+        Rows(("term", "replicas", "why"), terms, words=True),
+        below,
+        _otherwise(plan),
+    )
 
 
-def rivals_table(rivals: Iterable[Mapping[str, Any]]) -> Table:
+def rivals_table(rivals: Iterable[Mapping[str, Any]]) -> Rows:
     """What the other policies of a simulation asked for at that tick, each in a world of its own."""
-    table = _table(("instead", "replicas", "there were"))
-    for one in rivals:
-        state = f"{one['ready']} ready, {one['starting']} starting, {one['waiting']:.0f} requests waiting"
-        table.add_row(one["policy"], str(one["desired"]), state)
-    return table
+    rows = (
+        (
+            one["policy"],
+            str(one["desired"]),
+            f"{one['ready']} ready, {one['starting']} starting, {one['waiting']:.0f} requests waiting",
+        )
+        for one in rivals
+    )
+    return Rows(("instead", "replicas", "there were"), rows, words=True)
 
 
 def _otherwise(plan: pb.Plan) -> Text:
@@ -134,15 +148,8 @@ def _otherwise(plan: pb.Plan) -> Text:
 
 def _quantiles(inputs: pb.Inputs) -> str:
     pairs = zip(inputs.quantiles, inputs.window_max_rows_per_s, strict=True)
-    return ", ".join(f"{value:.3g} rows/s at {level:.0%}" for level, value in pairs)
+    return ", ".join(f"{figure(value)} rows/s at {level:.0%}" for level, value in pairs)
 
 
-def _known(inputs: pb.Inputs, name: str, unit: str = "") -> str:
-    return f"{getattr(inputs, name):.3g} {unit}".rstrip() if inputs.HasField(name) else "unknown" if unit else "?"
-
-
-def _table(columns: Iterable[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("time", "pool", "until"))
-    return table
+def _known(inputs: pb.Inputs, name: str, unit: str) -> str:
+    return f"{figure(getattr(inputs, name))} {unit}" if inputs.HasField(name) else "unknown"
