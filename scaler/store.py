@@ -19,7 +19,7 @@ from tidegate.shared import wire_scaling
 from tidegate.shared.errors import InvalidSetting, NotReady
 from tidegate.shared.values import Plan
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_MS = 20
 """How long a write waits for another process's lock: the scaler's tick, and its answers, wait with it."""
 

@@ -7,7 +7,7 @@ border doesn't flap (hysteresis).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from scaler.counterfactual import HEADROOMS, Worlds
+from scaler.counterfactual import HEADROOMS, Kind, Worlds
 from tidegate.shared.values import Mode, Skill
 
 ENOUGH_ORIGINS = 20
@@ -25,7 +25,7 @@ HEADROOM_MARGIN = 0.01
 """… and a headroom that has cost so little more than the best is as good."""
 
 
-Saved = Mapping[tuple[Mode, float], float]
+Saved = Mapping[Kind, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ def _known(worlds: Worlds, lead_s: float) -> bool:
 
 def _headroom(mode: Mode, saved: Saved) -> float:
     """The least that is hardly dearer than the best."""
-    enough = max(saved[mode, share] for share in HEADROOMS) - HEADROOM_MARGIN
-    return next(share for share in HEADROOMS if saved[mode, share] >= enough)
+    enough = max(saved[Kind(mode, share)] for share in HEADROOMS) - HEADROOM_MARGIN
+    return next(share for share in HEADROOMS if saved[Kind(mode, share)] >= enough)
 
 
 def _by_cost(trust: Trust, saved: Saved) -> Trust:
     """Towards the mode, and to the headroom, that would have cost the least."""
     best = {mode: _headroom(mode, saved) for mode in LADDER}
-    gains = {mode: saved[mode, best[mode]] for mode in LADDER}
+    gains = {mode: saved[Kind(mode, best[mode])] for mode in LADDER}
     goal = max(LADDER, key=gains.__getitem__)
     told = ", ".join(f"{mode} {gains[mode]:+.1%} (headroom {best[mode]:.0%})" for mode in LADDER)
     figures = f"saved of late, against shadow without headroom: {told}"

@@ -17,10 +17,10 @@ def savings_to_proto(one: Savings) -> pb.Savings | None:
     return pb.Savings(
         seconds=one.seconds,
         rows=one.rows,
-        replica_seconds=one.ours.replica_s,
-        late_rows=one.ours.late_rows,
-        hpa_replica_seconds=one.theirs.replica_s,
-        hpa_late_rows=one.theirs.late_rows,
+        replica_seconds=one.ours.replica_s[0],
+        late_rows=one.ours.late_rows[0],
+        hpa_replica_seconds=one.theirs.replica_s[0],
+        hpa_late_rows=one.theirs.late_rows[0],
     )
 
 

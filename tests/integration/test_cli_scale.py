@@ -11,10 +11,10 @@ import grpc
 import pytest
 
 from protos import scaling_pb2_grpc
-from scaler.counterfactual import World
 from scaler.executors.dry_run import DryRun
 from scaler.executors.owned import Owned
 from scaler.fleet import FleetView
+from scaler.imagined import Imagined
 from scaler.overrides import AuditEntry
 from scaler.planner import Memory, plan
 from scaler.savings import Savings
@@ -52,8 +52,8 @@ async def asked(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
         view=FleetView(6, (1.0,), 0, failed_starts=2),
         overrides={},
         savings=Savings(
-            World(Mode.SHADOW, 0.0, 6, replica_s=7000.0, late_rows=10.0),
-            World(Mode.SHADOW, 0.0, 9, replica_s=10_000.0, late_rows=200.0),
+            Imagined((6,), (6,), (0.0,), (7000.0,), (10.0,)),
+            Imagined((9,), (9,), (0.0,), (10_000.0,), (200.0,)),
             seconds=7200.0,
             rows=10_000.0,
         ),

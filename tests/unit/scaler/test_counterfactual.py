@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.counterfactual import COMPARED, HEADROOMS, World, Worlds, asked, lived, with_headroom
+from scaler.counterfactual import COMPARED, HEADROOMS, Kind, Worlds, asked, lived, with_headroom
+from scaler.imagined import begin
 from scaler.observation import Observation
 from tests.support.pools import observation, spec
 from tidegate.shared.values import Mode
 
-FULL = World(Mode.FULL, 0.0, 1)
+FULL = Kind(Mode.FULL, 0.0)
 
 
 def tick(now_s: float, demand: float | None) -> Observation:
@@ -21,42 +22,31 @@ def tick(now_s: float, demand: float | None) -> Observation:
 
 def test_worlds_begin_as_the_real_one_and_owe_nothing() -> None:
     worlds = lived(Worlds(), spec(), observation(ready=3))
-    assert {(one.mode, one.headroom) for one in worlds.each} == {(mode, h) for mode in COMPARED for h in HEADROOMS}
-    assert all((one.ready, one.queue_rows) == (3, 1.0) for one in worlds.each)
+    assert set(worlds.kinds) == {(mode, h) for mode in COMPARED for h in HEADROOMS}
+    assert set(worlds.pools.ready) == set(worlds.pools.asked) == {3}
+    assert set(worlds.pools.queue_rows) == {1.0}
     assert set(worlds.saved(2.0).values()) == {0.0}
 
 
-def test_a_replica_is_paid_from_asked_and_helps_from_ready() -> None:
-    world = FULL.asking(3, 0.0, 60.0)
-    assert (world.ready, world.asked) == (1, 3)
-    early = world.lived(spec(), tick(10.0, 5.0), 5.0, 10.0)
-    assert early.ready == 1
-    assert early.replica_s == pytest.approx(30.0)
-    for at in (20.0, 30.0, 40.0, 50.0, 60.0):
-        early = early.lived(spec(), tick(at, 5.0), 5.0, 10.0)
-    assert early.ready == 3
+def test_worlds_of_other_kinds_begin_anew() -> None:
+    """What was kept by a version that compared others."""
+    old = Worlds((FULL,), begin(9, 1, 0.0), 86_400.0, 990.0)
+    worlds = lived(old, spec(), observation(ready=3))
+    assert (len(worlds.kinds), worlds.seconds) == (len(COMPARED) * len(HEADROOMS), 0.0)
 
 
-def test_those_that_start_last_are_dropped_first_and_only_after_a_lead() -> None:
-    world = dataclasses.replace(FULL, ready=2, starting=((30.0, 2), (50.0, 3)))
-    kept = world.asking(7, 0.0, 60.0).asking(3, 10.0, 60.0)
-    assert kept.asked == 7
-    fewer = kept.asking(3, 61.0, 60.0)
-    assert (fewer.ready, fewer.starting) == (2, ((30.0, 1),))
-
-
-def test_who_comes_while_too_much_waits_is_late() -> None:
-    flooded = FULL.lived(spec(), tick(10.0, 30.0), 30.0, 10.0)
-    assert flooded.queue_rows == pytest.approx(200.0)
-    assert flooded.late_rows == pytest.approx(300.0)
-    quiet = dataclasses.replace(FULL, ready=4).lived(spec(), tick(10.0, 10.0), 10.0, 10.0)
-    assert quiet.late_rows < 0.01
+def test_what_was_wanted_stays_for_a_lead_but_in_shadow() -> None:
+    worlds = lived(Worlds(), spec(), tick(0.0, 10.0))
+    worlds = asked(worlds, spec(), tick(0.0, 10.0), dict.fromkeys(COMPARED, 10))
+    worlds = asked(worlds, spec(), tick(10.0, 10.0), dict.fromkeys(COMPARED, 4))
+    now = dict(zip(worlds.kinds, worlds.pools.asked, strict=True))
+    assert [now[Kind(mode, 0.0)] for mode in COMPARED] == [4, 10, 10]
 
 
 def test_its_queue_is_cleared_whatever_the_mode_wants() -> None:
-    worlds = Worlds((dataclasses.replace(FULL, ready=2, queue_rows=600.0),))
+    worlds = Worlds((FULL,), begin(2, 1, 600.0))
     cleared = asked(worlds, spec(), tick(0.0, 20.0), dict.fromkeys(COMPARED, 1))
-    assert cleared.each[0].asked == 9  # (20 + √(2 · 10 · 20 · 590 / 60)) / 10
+    assert cleared.pools.asked == (9,)  # (20 + √(2 · 10 · 20 · 590 / 60)) / 10
 
 
 @pytest.mark.parametrize(("replicas", "share", "after"), [(4, 0.05, 4), (10, 0.1, 11), (12, 0.05, 13), (3, 0.2, 4)])
@@ -75,9 +65,9 @@ def test_after_a_restart_the_time_that_nobody_saw_counts_for_nobody() -> None:
 
 
 def test_what_was_saved_is_told_against_shadow() -> None:
-    shadow = World(Mode.SHADOW, 0.0, 2, replica_s=100.0, late_rows=10.0)
-    full = World(Mode.FULL, 0.1, 2, replica_s=80.0)
-    assert Worlds((shadow, full)).saved(2.0) == pytest.approx({(Mode.SHADOW, 0.0): 0.0, (Mode.FULL, 0.1): 0.4})
+    pools = dataclasses.replace(begin(2, 2, 0.0), replica_s=(100.0, 80.0), late_rows=(10.0, 0.0))
+    worlds = Worlds((Kind(Mode.SHADOW, 0.0), Kind(Mode.FULL, 0.1)), pools)
+    assert worlds.saved(2.0) == pytest.approx({(Mode.SHADOW, 0.0): 0.0, (Mode.FULL, 0.1): 0.4})
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 200.0), st.integers(0, 20)), min_size=1, max_size=30))
@@ -88,8 +78,9 @@ def test_a_world_keeps_its_books(story: list[tuple[float, int]]) -> None:
         now_s += 10.0
         offered += 10.0 * demand
         worlds = lived(worlds, spec(), tick(now_s, demand))
-        for world in worlds.each:
-            assert 1 <= world.asked <= 20
-            assert world.queue_rows >= 0.0
-            assert 0.0 <= world.late_rows <= offered + 1e-6
-            assert world.replica_s <= 20 * worlds.seconds + 1e-6
+        pools = worlds.pools
+        assert all(0 <= ready <= count for ready, count in zip(pools.ready, pools.asked, strict=True))
+        assert all(1 <= count <= 20 for count in pools.asked)
+        assert min(pools.queue_rows) >= 0.0
+        assert all(0.0 <= late <= offered + 1e-6 for late in pools.late_rows)
+        assert max(pools.replica_s) <= 20 * worlds.seconds + 1e-6

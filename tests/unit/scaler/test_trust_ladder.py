@@ -1,8 +1,12 @@
 """Autonomy is earned, and lost: by what it would have cost, and until that is known by measured skill."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import pytest
 
-from scaler.counterfactual import HEADROOMS, World, Worlds
+from scaler.counterfactual import HEADROOMS, KINDS, Worlds
+from scaler.imagined import begin
 from scaler.trust import LADDER, Trust, judge, wished
 from tidegate.shared.values import Mode, Skill
 
@@ -14,10 +18,20 @@ def skill(worst: float, origins: int = 50) -> Skill:
     return Skill(origins, worst, worst + 0.1, 0.95)
 
 
+def worlds_of(paid: Mapping[Mode, float], late_rows: Mapping[float, float], seconds: float = 86_400.0) -> Worlds:
+    """Each mode costs its replica-seconds and the headroom; in full so many were late at each headroom."""
+    pools = dataclasses.replace(
+        begin(1, len(KINDS), 0.0),
+        replica_s=tuple((1 + kind.headroom) * paid[kind.mode] for kind in KINDS),
+        late_rows=tuple(late_rows[kind.headroom] if kind.mode is Mode.FULL else 0.0 for kind in KINDS),
+    )
+    return Worlds(KINDS, pools, seconds)
+
+
 def costs(shadow: float, floor: float, full: float, seconds: float = 86_400.0) -> Worlds:
     """Worlds that cost so many replica-seconds, nobody late."""
-    told = zip(LADDER, (shadow, floor, full), strict=True)
-    return Worlds(tuple(World(mode, h, 1, replica_s=(1 + h) * cost) for mode, cost in told for h in HEADROOMS), seconds)
+    paid = dict(zip(LADDER, (shadow, floor, full), strict=True))
+    return worlds_of(paid, dict.fromkeys(HEADROOMS, 0.0), seconds)
 
 
 def test_good_skill_climbs_one_step_a_tick() -> None:
@@ -86,14 +100,9 @@ def test_what_it_would_have_cost_decides_once_enough_time_was_seen() -> None:
     assert "+20.0%" in verdict.reason
 
 
-def late(rows: dict[float, float], mode: Mode = Mode.FULL) -> Worlds:
-    """All cost 1000 replica-seconds and the headroom; `mode` has that many late rows at each headroom."""
-    each = (
-        World(one, h, 1, replica_s=1000.0 * (1 + h), late_rows=rows[h] if one is mode else 0.0)
-        for one in LADDER
-        for h in HEADROOMS
-    )
-    return Worlds(tuple(each), 86_400.0)
+def late(rows: Mapping[float, float]) -> Worlds:
+    """All cost 1000 replica-seconds and the headroom; full has that many late rows at each headroom."""
+    return worlds_of(dict.fromkeys(LADDER, 1000.0), rows)
 
 
 def test_late_requests_weigh_by_their_price() -> None:
