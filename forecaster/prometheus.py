@@ -1,4 +1,4 @@
-"""Demand out of a Prometheus server, by range queries: history from before Tidegate was there.
+"""Demand out of a Prometheus server, by range queries.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries. A value at time t, as `rate(…[step])` gives
 it, was measured over the step before t: it becomes the value of [t - step, t).

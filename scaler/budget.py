@@ -46,10 +46,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Everybody's grant, the units that are used, and the least worth per unit that was still granted, and to whom."""
+    """Everybody's grant; the least worth per unit that was still granted, and to whom."""
 
     grants: dict[str, Grant]
-    used_units: int
     last: tuple[float, str] | None = None
 
 
@@ -78,7 +77,7 @@ def share(claims: Sequence[Claim], budget_units: int) -> Shared:
         used += one.claim.units
         if math.isfinite(value) and (last is None or value <= last[0]):
             last = (value, pool)
-    return Shared({name: Grant(one.replicas, one.refused) for name, one in open_.items()}, used, last)
+    return Shared({name: Grant(one.replicas, one.refused) for name, one in open_.items()}, last)
 
 
 def _steps(claim: Claim) -> Iterable[tuple[tuple[float, float, float, float], float, str]]:

@@ -1,4 +1,4 @@
-"""From a pool's settings to the values that the planner takes. PURE but for its input."""
+"""From a pool's settings to the values that the planner takes. PURE."""
 
 from scaler.events import Event, own_name
 from scaler.hpa import HpaSpec

@@ -1,11 +1,10 @@
 """What is forecast: recorded traces, each at a step and a horizon, with the seasons that its peers are told of."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.traces import path_of
 from forecaster import csv_files
 from forecaster.series import resample
 from tidegate.shared.values import DemandSeries
@@ -31,7 +30,7 @@ class Case:
         return round(self.horizon_s / self.step_s)
 
     def series(self) -> DemandSeries:
-        read, _ = csv_files.read(folder() / self.file)
+        read, _ = csv_files.read(path_of(self.file))
         start_s, rates = resample(read.start_s, read.step_s, read.rate_rps, self.step_s)
         return DemandSeries(read.model, start_s, self.step_s, rates)
 
@@ -50,14 +49,6 @@ CASES = (
     Case("azure_llm2023_conv_1s.csv", 10.0, 120.0, ()),
     Case("mooncake_conv_1s.csv", 10.0, 120.0, ()),
 )
-
-
-def folder() -> Path:
-    """Where the traces are: TIDEGATE_TRACES, or ../shared/traces. Raises FileNotFoundError."""
-    path = Path(os.environ.get("TIDEGATE_TRACES", "../shared/traces"))
-    if not path.is_dir():
-        raise FileNotFoundError(f"{path} has no traces: say where they are in TIDEGATE_TRACES")
-    return path
 
 
 def season_steps(case: Case, length: int) -> list[int]:

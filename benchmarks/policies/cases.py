@@ -1,14 +1,12 @@
 """The loads: the recorded traces, and spikes of our own generator."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from benchmarks.traces import path_of
 from forecaster.csv_files import read
-from tidegate.shared.errors import InvalidSeries
 from tidegate.shared.values import DemandSeries
 from tidegate.simulate.arrivals import PEAK_UTILIZATION, Arrivals, arrivals
 from tidegate.simulate.generator import Spike, Tide, rates
@@ -16,7 +14,6 @@ from tidegate.simulate.generator import Spike, Tide, rates
 CAPACITY_RPS = 10.0
 PEAK_REPLICAS = 24.0
 DAY_S = 86400.0
-BESIDE = Path(__file__).resolve().parents[3] / "shared" / "traces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,4 @@ def load(case: Case, seed: int, evaluated_s: float) -> tuple[Arrivals, float]:
 def _trace(case: Case, rng: np.random.Generator) -> DemandSeries:
     if not case.file:
         return DemandSeries(case.name, 0.0, 60.0, rates(SPIKES, SPIKES_DAYS * DAY_S, 60.0, rng))
-    path = Path(os.environ.get("TIDEGATE_TRACES", BESIDE)) / case.file
-    if not path.is_file():
-        raise InvalidSeries(f"{path} is not there: set TIDEGATE_TRACES to the folder of the recorded traces")
-    return read(path)[0]
+    return read(path_of(case.file))[0]

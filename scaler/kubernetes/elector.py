@@ -46,7 +46,7 @@ class Elector:
             lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
             await self._api.request("PUT", f"{self._leases}/{self._lease}", lease)
         except (ApiException, ServiceUnreachable) as error:
-            _log.warning("the lease is left to lapse", lease=self._lease, why=_why(error))
+            _log.warning("the lease is left to lapse", lease=self._lease, why=message_of(error))
 
     async def _run(self) -> None:
         led = failing = False
@@ -56,7 +56,7 @@ class Elector:
                 failing = False
             except (ApiException, ServiceUnreachable) as error:
                 if not failing:
-                    _log.warning("lease can't be read or written", lease=self._lease, why=_why(error))
+                    _log.warning("lease can't be read or written", lease=self._lease, why=message_of(error))
                 failing = True
             if self.leads is not led:
                 led = not led
@@ -94,7 +94,3 @@ class Elector:
 
 def _written(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _why(error: ApiException | ServiceUnreachable) -> str:
-    return message_of(error) if isinstance(error, ApiException) else str(error)

@@ -143,7 +143,7 @@ class Kubernetes:
         try:
             settled = await pool.advance(lambda: self.acts)
         except (ApiException, NotReady) as error:
-            pool.trouble = message_of(error) if isinstance(error, ApiException) else str(error)
+            pool.trouble = message_of(error)
             wait_s = self._back_off.failed(name, now_s)
             _log.warning("not scaled", pool=name, why=pool.trouble, again_in_s=wait_s)
             return

@@ -100,7 +100,7 @@ class Reporter:
         try:
             found = await self._api.request(method, path, body, **how)
         except (ApiException, ServiceUnreachable) as error:
-            why = message_of(error) if isinstance(error, ApiException) else str(error)
+            why = message_of(error)
             if self._refused.get(path) != why:
                 _log.warning("not reported", path=path, why=why)
             self._refused[path] = why

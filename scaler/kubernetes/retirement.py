@@ -76,7 +76,7 @@ class Retirement:
                 _log.info("let go", target=str(self._target.target), pods=sorted(self.victims))
                 await self._gone()
         except (ApiException, NotReady) as error:
-            self.failed = message_of(error) if isinstance(error, ApiException) else str(error)
+            self.failed = message_of(error)
         finally:
             await self._keep_survivors()
 
@@ -118,4 +118,4 @@ class Retirement:
         try:
             await self._target.set_costs(sorted(survivors), None)
         except (ApiException, NotReady) as error:
-            _log.warning("deletion costs stay annotated", pods=sorted(survivors), why=str(error))
+            _log.warning("deletion costs stay annotated", pods=sorted(survivors), why=message_of(error))

@@ -62,12 +62,10 @@ class ScaleTarget:
             try:
                 self._path = self._path or await self._find()
                 found = await self._api.get(self._path)
-            except ApiException as error:
-                self._path = ""
+            except (ApiException, ServiceUnreachable) as error:
+                if isinstance(error, ApiException):
+                    self._path = ""
                 self.trouble = message_of(error)
-                return
-            except ServiceUnreachable as error:
-                self.trouble = str(error)
                 return
             await self._take(found, now_s, leads)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scaler.overrides import Kind, Override
+from scaler.overrides import MODES, Kind, Override
 from scaler.settings import EventSettings, PoolSettings
 from tidegate.shared.settings import problems_of
 from tidegate.shared.times import parse_time, utc
@@ -102,7 +102,7 @@ def _pool(name: str, spec: Mapping[str, Any]) -> PoolSettings:
 
 
 def overridden(thing: Mapping[str, Any]) -> list[Override]:
-    """What people override, as the resource's status keeps it; what makes no sense (by other hands) counts as none."""
+    """What people override, as the resource's status keeps it; what makes no sense (by other hands) is left out."""
     return [
         Override(
             Kind(one["kind"]),
@@ -113,8 +113,14 @@ def overridden(thing: Mapping[str, Any]) -> list[Override]:
             parse_time(one["until"])[0],
         )
         for one in thing.get("status", {}).get("overrides", ())
-        if one["kind"] != Kind.PIN or one.get("value", "0").isdecimal()
+        if _makes_sense(one["kind"], one.get("value", ""))
     ]
+
+
+def _makes_sense(kind: str, value: str) -> bool:
+    if not value or kind == Kind.PAUSE:
+        return True
+    return value in MODES if kind == Kind.MODE else value.isdecimal()
 
 
 def override_item(one: Override) -> dict[str, str]:

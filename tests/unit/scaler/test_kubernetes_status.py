@@ -10,7 +10,7 @@ import yaml
 
 from scaler.decision import Decision
 from scaler.kubernetes.status import Condition, conditions, news, status, worth_writing
-from scaler.kubernetes.wishes import wish
+from scaler.kubernetes.wishes import overridden, wish
 from scaler.settings import PoolSettings
 from scaler.wording import plan_reason
 from tidegate.shared.values import Adjustment, Mode, Plan, PlanInputs, Term
@@ -97,6 +97,25 @@ def test_what_a_schema_can_not_say_is_said_here() -> None:
     found = wish(thing(minReplicas=11))
     assert found.pool is None
     assert "min_replicas = 11 is more than max_replicas = 10" in found.invalid
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "counts"),
+    [
+        ("pin", "12", True),
+        ("pin", "many", False),
+        ("mode", "floor", True),
+        ("mode", "fast", False),
+        ("pause", "on", True),
+    ],
+)
+def test_an_override_that_somebody_wrote_by_hand_counts_only_if_it_makes_sense(
+    kind: str, value: str, counts: bool
+) -> None:
+    times = {"at": "2026-03-01T12:00:00Z", "until": "2026-03-01T13:00:00Z"}
+    written = {"kind": kind, "value": value, "reason": "by hand", "by": "kubectl", **times}
+    found = overridden({"status": {"overrides": [written]}})
+    assert [(str(one.kind), one.value) for one in found] == ([(kind, value)] if counts else [])
 
 
 def whole(before: dict[str, Any] | None = None, now_s: float = 0.0, active: Condition = ACTIVE) -> dict[str, Any]:

@@ -141,8 +141,10 @@ def _refused(answer: aiohttp.ClientResponse, text: str) -> ApiException:
     return error
 
 
-def message_of(error: ApiException) -> str:
-    """What the server said, without its envelope."""
+def message_of(error: Exception) -> str:
+    """What the server said, without its envelope; of an error that is not the server's, its own words."""
+    if not isinstance(error, ApiException):
+        return str(error)
     try:
         return str(json.loads(error.body or "")["message"])
     except (ValueError, TypeError, KeyError):

@@ -62,7 +62,7 @@ class Reflector:
             try:
                 await self._follow(await self._list())
             except (ApiException, ServiceUnreachable) as error:
-                why = message_of(error) if isinstance(error, ApiException) else str(error)
+                why = message_of(error)
                 if not failing:
                     _log.warning("what was seen last stays", path=self._path, why=why)
                 failing = True
