@@ -24,38 +24,6 @@ PLAN = Plan(
 )
 
 
-def thing(**spec: Any) -> dict[str, Any]:
-    """As the API server hands one out: defaults filled in."""
-    whole = {
-        "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "digits"},
-        "models": ["m"],
-        "minReplicas": 1,
-        "maxReplicas": 10,
-        "mode": "auto",
-        "slo": {"latencySeconds": 1},
-        "maxUtilization": 0.9,
-        "prior": {"capacityRowsPerSecond": 20, "leadSeconds": 120},
-        "scaleIn": {"drainSeconds": 30},
-        "scaledBy": "scaler",
-        "priority": 1,
-        "unitsPerReplica": 1,
-        "paused": False,
-        **spec,
-    }
-    meta = {"name": "digits", "uid": "u", "creationTimestamp": "2026-03-01T12:00:00Z", "generation": 4}
-    return {"metadata": meta, "spec": whole}
-
-
-def test_a_wish_becomes_the_settings_of_a_pool() -> None:
-    event = {"name": "launch", "start": "2026-03-01T12:00:00Z", "end": "2026-03-01T13:00:00Z", "factor": 3}
-    found = wish(thing(scaleOut={"maxPerDecision": 4}, events=[event], slo={"latencySeconds": 0.25}))
-    assert (found.name, found.generation, found.drain_s, str(found.target)) == ("digits", 4, 30, "Deployment digits")
-    pool = found.pool
-    assert pool is not None
-    assert (pool.name, pool.models, pool.max_added_per_tick, pool.slo_latency_s) == ("digits", ("m",), 4, 0.25)
-    assert pool.events[0].factor == 3
-
-
 def schema_of_spec() -> dict[str, Any]:
     version = yaml.safe_load(DEFINITION.read_text())["spec"]["versions"][0]
     schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
@@ -69,10 +37,25 @@ def filled_in(schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     return {name: filled_in(fields[name], one) if isinstance(one, dict) else one for name, one in known.items()}
 
 
-def test_a_pool_is_the_same_by_default_in_a_resource_and_in_a_file() -> None:
+def thing(**spec: Any) -> dict[str, Any]:
+    """As the API server hands one out: defaults filled in."""
     least = {"target": {"name": "digits"}, "models": ["m"], "maxReplicas": 10}
-    found = wish(thing() | {"spec": filled_in(schema_of_spec(), least)})
-    assert found.pool == PoolSettings(name="digits", models=("m",), max_replicas=10)
+    meta = {"name": "digits", "uid": "u", "creationTimestamp": "2026-03-01T12:00:00Z", "generation": 4}
+    return {"metadata": meta, "spec": filled_in(schema_of_spec(), least | spec)}
+
+
+def test_a_wish_becomes_the_settings_of_a_pool() -> None:
+    event = {"name": "launch", "start": "2026-03-01T12:00:00Z", "end": "2026-03-01T13:00:00Z", "factor": 3}
+    found = wish(thing(scaleOut={"maxPerDecision": 4}, events=[event], slo={"latencySeconds": 0.25}))
+    assert (found.name, found.generation, found.drain_s, str(found.target)) == ("digits", 4, 30, "Deployment digits")
+    pool = found.pool
+    assert pool is not None
+    assert (pool.name, pool.models, pool.max_added_per_tick, pool.slo_latency_s) == ("digits", ("m",), 4, 0.25)
+    assert pool.events[0].factor == 3
+
+
+def test_a_pool_is_the_same_by_default_in_a_resource_and_in_a_file() -> None:
+    assert wish(thing()).pool == PoolSettings(name="digits", models=("m",), max_replicas=10)
 
 
 def test_a_resource_may_wish_for_every_mode_that_a_file_may() -> None:
@@ -83,8 +66,8 @@ def test_a_resource_may_wish_for_every_mode_that_a_file_may() -> None:
 @pytest.mark.parametrize(
     ("spec", "price"),
     [
-        ({"slo": {"latencySeconds": 1, "share": 0.99}}, 5.0),
-        ({"slo": {"latencySeconds": 1, "share": 0.99}, "missPrice": 7}, 7.0),
+        ({"slo": {"share": 0.99}, "prior": {"capacityRowsPerSecond": 20}}, 5.0),
+        ({"slo": {"share": 0.99}, "missPrice": 7}, 7.0),
     ],
 )
 def test_the_price_of_a_miss_follows_from_the_share_unless_it_is_given(spec: dict[str, Any], price: float) -> None:
