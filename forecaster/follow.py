@@ -7,6 +7,7 @@ import grpc
 import numpy as np
 import structlog
 
+from forecaster.clocks import RouterClock
 from forecaster.engine import Engine
 from forecaster.lease import RENEW_S
 from forecaster.metrics import Metrics
@@ -30,7 +31,7 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
     while not engine.leading:  # noqa: ASYNC110 - the lease is looked at as often, and lies in a file
         await asyncio.sleep(RENEW_S)
     since = int(clock() - backfill_s)
-    names = NewNames()
+    names, their_clock = NewNames(), RouterClock()
     pause_s = FIRST_PAUSE_S
     followed = metrics.following.labels(address)
     async with channel(address) as connection:
@@ -42,7 +43,11 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
                         pause_s = 0.0
                         _log.info("following", router=address, router_id=second.router_id)
                     followed.set(1)
-                    await engine.observe(_observations(second, names, engine.shelf.series))
+                    if their_clock.told(second.second, second.sent_at_s, clock()):
+                        _warn(address, second.router_id, their_clock)
+                    metrics.clock_ahead.labels(address).set(their_clock.ahead_s)
+                    at = second.second + their_clock.shift_s
+                    await engine.observe(_observations(second, at, names, engine.shelf.series))
                     since = second.second + 1
                 why = "the stream ended"
             except grpc.aio.AioRpcError as error:
@@ -56,13 +61,29 @@ async def follow(address: str, engine: Engine, metrics: Metrics, clock: Callable
             await asyncio.sleep(pause_s)
 
 
-def _observations(second: router_pb2.DemandSecond, names: NewNames, known: Container[str]) -> list[Observation]:
+def _warn(address: str, router_id: str, their_clock: RouterClock) -> None:
+    if not their_clock.shift_s:
+        _log.info("clocks agree again", router=address, router_id=router_id)
+        return
+    _log.warning(
+        "clocks disagree: this router's demand is counted at our time",
+        router=address,
+        router_id=router_id,
+        router_ahead_s=round(their_clock.ahead_s, 1),
+        mend="keep both machines' clocks by NTP (timedatectl, chronyc tracking)",
+    )
+
+
+def _observations(
+    second: router_pb2.DemandSecond, at: int, names: NewNames, known: Container[str]
+) -> list[Observation]:
+    """What a router told of one second, which is `at` by our clock."""
     told = [
         (one.model, *counted)
         for one in second.models
-        for counted in names.tell(one.model, second.second, one.arrivals, one.model in known)
+        for counted in names.tell(one.model, at, one.arrivals, one.model in known)
     ]
     return [
-        Observation(model, second.router_id, float(at), 1.0, np.array([float(arrivals)]))
-        for model, at, arrivals in told
+        Observation(model, second.router_id, float(begin), 1.0, np.array([float(arrivals)]))
+        for model, begin, arrivals in told
     ]

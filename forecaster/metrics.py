@@ -31,6 +31,12 @@ class Metrics:
             ("source",),
             registry=registry,
         )
+        self.clock_ahead = Gauge(
+            "tidegate_forecaster_source_clock_ahead_seconds",
+            "A router's clock less ours; over 5 s either way its demand is counted at our time.",
+            ("source",),
+            registry=registry,
+        )
         self.leading = Gauge(
             "tidegate_forecaster_leading", "1 where this forecaster writes, 0 where it only reads.", registry=registry
         )

@@ -185,14 +185,16 @@ class WatchDemandRequest(_message.Message):
     def __init__(self, since_second: _Optional[int] = ...) -> None: ...
 
 class DemandSecond(_message.Message):
-    __slots__ = ("router_id", "second", "models")
+    __slots__ = ("router_id", "second", "models", "sent_at_s")
     ROUTER_ID_FIELD_NUMBER: _ClassVar[int]
     SECOND_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    SENT_AT_S_FIELD_NUMBER: _ClassVar[int]
     router_id: str
     second: int
     models: _containers.RepeatedCompositeFieldContainer[ModelDemand]
-    def __init__(self, router_id: _Optional[str] = ..., second: _Optional[int] = ..., models: _Optional[_Iterable[_Union[ModelDemand, _Mapping]]] = ...) -> None: ...
+    sent_at_s: float
+    def __init__(self, router_id: _Optional[str] = ..., second: _Optional[int] = ..., models: _Optional[_Iterable[_Union[ModelDemand, _Mapping]]] = ..., sent_at_s: _Optional[float] = ...) -> None: ...
 
 class ModelDemand(_message.Message):
     __slots__ = ("model", "arrivals")

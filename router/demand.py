@@ -11,6 +11,10 @@ from dataclasses import dataclass
 MAX_STALL_S = 10
 """A clock that jumps by more than this means that we slept, not that nobody asked: a gap, not zeros."""
 
+MAX_BACK_S = 64
+"""A clock set back by more than this has us count anew. The data plane's ring holds as many seconds: within them it
+would count one twice, so we rather wait until they have passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class DemandSecond:
@@ -31,13 +35,16 @@ class Demand:
         self._kept: deque[DemandSecond] = deque(maxlen=keep_s)
 
     def due(self, now_s: float) -> range:
-        """The seconds that are over and not recorded yet. A clock that steps back makes none due.
+        """The seconds that are over and not recorded yet. A clock that steps back a little makes none due.
 
-        After a jump of more than MAX_STALL_S there are none either: counting begins anew with the next whole second.
+        After a jump of more than MAX_STALL_S ahead or MAX_BACK_S back there are none either: counting begins anew with
+        the next whole second, and what is kept of seconds that have not come yet is dropped.
         """
         current = int(now_s)
-        if current - self.next_second > MAX_STALL_S:
+        if not -MAX_BACK_S <= current - self.next_second <= MAX_STALL_S:
             self.next_second = current + 1
+            while self._kept and self._kept[-1].second > current:
+                self._kept.pop()
         return range(self.next_second, current)
 
     def record(self, seconds: range, arrivals: Mapping[int, Mapping[str, int]]) -> None:

@@ -115,9 +115,10 @@ class RouterAdminServicer(router_pb2_grpc.RouterAdminServicer):
         demand = self._core.demand
         cursor = request.since_second or demand.next_second
         while True:
+            cursor = min(cursor, demand.next_second)  # after a clock that was set back, or for one who is ahead of us
             for second in demand.since(cursor):
                 cursor = second.second + 1
-                yield _demand_second(self._core.router_id, second)
+                yield _demand_second(self._core.router_id, second, time())
             await self._ticks.wait()
 
 
@@ -134,9 +135,9 @@ def _seconds(name: str, value: float) -> float:
     return value
 
 
-def _demand_second(router_id: str, second: DemandSecond) -> pb.DemandSecond:
+def _demand_second(router_id: str, second: DemandSecond, now_s: float) -> pb.DemandSecond:
     models = [pb.ModelDemand(model=model, arrivals=count) for model, count in sorted(second.arrivals.items())]
-    return pb.DemandSecond(router_id=router_id, second=second.second, models=models)
+    return pb.DemandSecond(router_id=router_id, second=second.second, models=models, sent_at_s=now_s)
 
 
 def _discovery(sightings: Sightings | None, now_s: float) -> pb.Discovery | None:

@@ -219,22 +219,29 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForecasterStub]
 class FakeRouter(router_pb2_grpc.RouterAdminServicer):
     """Tells the seconds it kept, `breaks` the stream after each so many, and remembers what it was asked."""
 
-    def __init__(self, router_id: str, arrivals: int, breaks: int) -> None:
-        self.router_id, self.arrivals, self.breaks = router_id, arrivals, breaks
+    def __init__(self, router_id: str, arrivals: int, breaks: int, ahead_s: float = 0.0) -> None:
+        self.router_id, self.arrivals, self.breaks, self.ahead_s = router_id, arrivals, breaks, ahead_s
         self.asked: list[int] = []
-        self.first = int(time.time()) - 30
+        self.first = int(self.clock()) - 30
+
+    def clock(self) -> float:
+        return time.time() + self.ahead_s
 
     async def WatchDemand(self, request, context) -> AsyncIterator[router_pb2.DemandSecond]:  # noqa: N802 - the wire's
         self.asked.append(request.since_second)
         begin = max(self.first, request.since_second)
         for second in range(begin, begin + self.breaks):
-            await asyncio.sleep(max(0.0, second + 1.0 - time.time()))
+            await asyncio.sleep(max(0.0, second + 1.0 - self.clock()))
             demand = [router_pb2.ModelDemand(model="digits", arrivals=self.arrivals)]
-            yield router_pb2.DemandSecond(router_id=self.router_id, second=second, models=demand)
+            yield router_pb2.DemandSecond(
+                router_id=self.router_id, second=second, models=demand, sent_at_s=self.clock()
+            )
 
 
-async def test_two_routers_are_followed_summed_and_taken_up_again_after_a_break(tmp_path: Path):
-    routers = [FakeRouter("a", 5, breaks=12), FakeRouter("b", 7, breaks=1000)]
+async def test_two_routers_are_followed_summed_and_taken_up_again_after_a_break_whatever_their_clocks_say(
+    tmp_path: Path,
+):
+    routers = [FakeRouter("a", 5, breaks=12), FakeRouter("b", 7, breaks=1000, ahead_s=1000.0)]
     servers, addresses = [], []
     for router in routers:
         server, _ = new_server(["tidegate.router.v1.RouterAdmin"])
@@ -253,6 +260,9 @@ async def test_two_routers_are_followed_summed_and_taken_up_again_after_a_break(
     np.testing.assert_array_equal(rates[np.isfinite(rates)], 12.0)
     assert len(routers[0].asked) >= 2
     assert routers[0].asked[1] == routers[0].first + 12
+    (warned,) = (line for line in log.read_text().splitlines() if "clocks disagree" in line)
+    assert addresses[1] in warned
+    assert "router_ahead_s" in warned
 
 
 async def _until_known(stub: ForecasterStub, seconds: int) -> np.ndarray:

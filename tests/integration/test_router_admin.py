@@ -1,6 +1,7 @@
 """The admin port: registration, drain with acknowledgement, state, demand; and the repository as one server's."""
 
 import asyncio
+import time
 
 import grpc
 import pytest
@@ -135,6 +136,7 @@ async def test_demand_is_told_second_by_second_with_zeros():
         while sum(second.get("digits", 0) for second in seconds.values()) < 7 or len(seconds) < 2:
             reading = await watch.read()
             assert reading.router_id == router.core.router_id
+            assert reading.second + 1 <= reading.sent_at_s <= time.time()
             seconds[reading.second] = {model.model: model.arrivals for model in reading.models}
         assert sum(second["digits"] for second in seconds.values()) == 7
         assert all(second["faces"] == 0 for second in seconds.values())

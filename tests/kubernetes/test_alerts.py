@@ -66,6 +66,11 @@ CASES: dict[str, tuple[Series, str, Series]] = {
             'tidegate_forecaster_source_followed{source="r0",pod="b"}': "1x60",
         },
     ),
+    "TidegateClocksDisagree": (
+        {'tidegate_forecaster_source_clock_ahead_seconds{source="r0"}': "-300x60"},
+        "The clock of r0 and the forecaster's are 300 s apart",
+        {'tidegate_forecaster_source_clock_ahead_seconds{source="r0"}': "4x60"},
+    ),
     "TidegateForecastsFail": (
         {'tidegate_forecaster_failures_total{model="m"}': "0+1x60"},
         "Forecasts of m fail; the pool is scaled reactively",

@@ -52,6 +52,14 @@ def test_a_clock_that_steps_back_makes_no_second_twice():
     assert [second for second, _ in readings(demand)] == [11, 12, 13]
 
 
+def test_a_clock_that_is_set_back_counts_anew_and_forgets_what_it_dated_in_the_future():
+    demand = Demand(100, now_s=5000.5)
+    close(demand, 5003.0)
+    close(demand, 1000.5)
+    close(demand, 1003.0)
+    assert [second for second, _ in readings(demand)] == [1001, 1002]
+
+
 def test_only_the_last_seconds_are_kept_and_can_be_asked_for_from_any_on():
     demand = Demand(3, now_s=10.5)
     for now_s in range(11, 21):
