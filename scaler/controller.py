@@ -130,6 +130,7 @@ class Controller:
         wished = self._executor.pools()
         for name in self.pools.keys() - wished.keys():
             _log.info("pool gone", pool=name)
+            self._metrics.forget(name)
             del self.pools[name]
         for name, settings in wished.items():
             if name not in self.pools:

@@ -20,11 +20,17 @@ class Metrics:
     """Gauges of the last decision, counters of what happened."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._by_pool: list[Gauge | Counter | Histogram] = []
+
         def gauge(name: str, help_: str, *labels: str) -> Gauge:
-            return Gauge(f"tidegate_scaler_{name}", help_, ("pool", *labels), registry=registry)
+            made = Gauge(f"tidegate_scaler_{name}", help_, ("pool", *labels), registry=registry)
+            self._by_pool.append(made)
+            return made
 
         def counter(name: str, help_: str) -> Counter:
-            return Counter(f"tidegate_scaler_{name}", help_, ("pool",), registry=registry)
+            made = Counter(f"tidegate_scaler_{name}", help_, ("pool",), registry=registry)
+            self._by_pool.append(made)
+            return made
 
         self._replicas = gauge("replicas", "Replicas now.", "state")
         self._desired = gauge("desired_replicas", "Replicas that the last plan asks for.")
@@ -55,6 +61,7 @@ class Metrics:
             buckets=STARTUP_BOUNDS_S,
             registry=registry,
         )
+        self._by_pool.append(self._startup)
         self._failed_starts = counter("failed_starts", "Replicas that died before they were ready.")
         self._acting = Gauge(
             "tidegate_scaler_acting",
@@ -66,6 +73,11 @@ class Metrics:
             "Plans, start-ups and capacities that the store did not take.",
             registry=registry,
         )
+
+    def forget(self, pool: str) -> None:
+        """Show nothing more of a pool that is gone: its last figures would stand for ever, and alerts with them."""
+        for metric in self._by_pool:
+            metric.remove_by_labels({"pool": pool})
 
     def lost_write(self) -> None:
         """Count what the store did not take."""
