@@ -95,8 +95,10 @@ def _apart(model: FittedModel, season: FloatArray) -> tuple[float, list[tuple[st
 
     The members' common season (modelled scale) is split by a harmonic regression on all periods, the shortest first,
     since a week could take the days in it for its own. Its mean is the level: recent cycles weigh more in it, as in the
-    members. What else the members see moves slowly, and is the longest season's.
+    members. What else the members see moves slowly, and is the longest season's. Without a season all of it is level.
     """
+    if not model.periods:
+        return float(model.scale.back(season).mean()), []
     shortest_first = tuple(sorted(model.periods))
     told = harmonic.season_of(model.values, shortest_first)
     cycles = {
@@ -105,8 +107,6 @@ def _apart(model: FittedModel, season: FloatArray) -> tuple[float, list[tuple[st
     }
     rest = season - told.level - sum(cycles.values())
     level = float(model.scale.back(np.array([told.level]))[0])
-    if not model.periods:
-        return level, [("no season", model.scale.back(season) - level)]
     cycles[shortest_first[-1]] = cycles[shortest_first[-1]] + rest
     reached = np.cumsum([np.full(len(season), told.level), *(cycles[period] for period in model.periods)], axis=0)
     rates = np.diff(model.scale.back(reached), axis=0)

@@ -26,7 +26,10 @@ LATEST = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """Losses have shape (horizon,): mean absolute error at each step ahead; `covered` (QUANTILES, horizon)."""
+    """Losses have shape (horizon,): mean absolute error at each step ahead; `covered` (QUANTILES, horizon).
+
+    Coverage and pinball loss are NaN where there are too few origins to judge them.
+    """
 
     origins: int
     loss: FloatArray
@@ -106,7 +109,8 @@ def _promised(
     """Coverage by quantile and step, of the whole horizon's maximum by quantile, and pinball loss by quantile."""
     half, horizon = len(targets) // 2, targets.shape[1]
     if half < FEW or not np.isfinite(targets[half:]).any():
-        return np.zeros((len(QUANTILES), horizon)), np.zeros(len(QUANTILES)), np.full(len(QUANTILES), np.nan)
+        unknown = np.full(len(QUANTILES), np.nan)
+        return np.full((len(QUANTILES), horizon), np.nan), unknown, unknown
     errors = (targets - medians) / sizes
     taught = spread_of(errors[:half][::-1], ages[:half][::-1] - ages[half - 1], volatility.unknown(0))
     widths = conformal.learn(errors[:half], sizes[:half], ages[:half] - ages[half - 1])

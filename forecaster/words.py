@@ -1,5 +1,7 @@
 """A forecast's reasons in words. PURE."""
 
+import math
+
 from forecaster.explanation import Explanation
 from tidegate.shared.times import utc
 
@@ -17,12 +19,15 @@ def summary(explanation: Explanation, horizon_s: float) -> str:
     leading = max(explanation.members, key=lambda member: member.weight)
     third = f"The leading member is {leading.name} with {leading.weight:.0%}."
     skill = explanation.skill
-    fourth = (
-        f"Over {skill.origins} past origins its error was {1 - skill.vs_seasonal_naive:.0%} of seasonal-naive's, and "
-        f"{skill.coverage_95:.0%} of what came stayed under the 95% quantile."
-        if skill.origins
-        else "It is too new to have been judged: take its quantiles as a guess."
-    )
+    fourth = "It is too new to have been judged: take its quantiles as a guess."
+    if skill.origins:
+        fourth = (
+            f"Over {skill.origins} past origins its error was {1 - skill.vs_seasonal_naive:.0%} of seasonal-naive's"
+        )
+        if math.isnan(skill.coverage_95):
+            fourth += "; they are too few to judge its quantiles by."
+        else:
+            fourth += f", and {skill.coverage_95:.0%} of what came stayed under the 95% quantile."
     return " ".join(sentence for sentence in (first, second, third, fourth) if sentence)
 
 

@@ -186,7 +186,7 @@ def _horizons(health: pb.Health) -> Table:
     table = Table("ahead", "against seasonal-naive", "against the last value", "under 95%")
     for one in health.skill_by_horizon:
         skill = one.skill
-        figures = (f"{skill.vs_seasonal_naive:+.2f}", f"{skill.vs_last_value:+.2f}", f"{skill.coverage_95:.1%}")
+        figures = (f"{skill.vs_seasonal_naive:+.2f}", f"{skill.vs_last_value:+.2f}", _share(skill.coverage_95))
         table.add_row(duration(one.ahead_s), *figures)
     return table
 
@@ -240,9 +240,12 @@ def skill_words(skill: Skill) -> str:
     """A skill in a sentence."""
     if not skill.origins:
         return "Too new to have been judged."
+    covered = "too few to judge its quantiles by"
+    if not math.isnan(skill.coverage_95):
+        covered = f"{_share(skill.coverage_95)} under the 95% quantile"
     return (
         f"Over {skill.origins} origins: skill {skill.vs_seasonal_naive:+.2f} against seasonal-naive, "
-        f"{skill.vs_last_value:+.2f} against the last value; {skill.coverage_95:.1%} under the 95% quantile."
+        f"{skill.vs_last_value:+.2f} against the last value; {covered}."
     )
 
 
@@ -254,6 +257,10 @@ def skill_values(skill: Skill) -> dict[str, Any]:
         "vs_last_value": skill.vs_last_value,
         "coverage_95": skill.coverage_95,
     }
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1%}"
 
 
 def _figures(pairs: Sequence[pb.QuantileFigure]) -> dict[str, float]:

@@ -8,10 +8,12 @@ import grpc
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc, scaling_pb2, scaling_pb2_grpc
+from scaler.wording import figure
 from tidegate.cli import output
+from tidegate.cli.tables import Rows, stdout_console
 from tidegate.shared.grpc_server import channel
 
 _CALL_S = 2.0
@@ -40,7 +42,7 @@ def status(
     if as_json:
         output.print_json(seen)
     else:
-        console.print(render(seen))
+        stdout_console().print(render(seen))
     if not (seen["routers"] or seen["pools"] or seen["forecasts"]):
         raise typer.Exit(1)
 
@@ -168,12 +170,17 @@ def render(seen: Mapping[str, Any]) -> RenderableType:
     """The look as tables, what is unreachable below."""
     parts: list[RenderableType] = []
     for router_id, state in seen["routers"].items():
-        parts.append(_backends(f"router {router_id}{_cluster_words(state['discovery'])}", state["backends"]))
-        parts.append(_models(state["models"], seen["forecasts"]))
+        parts += _titled(f"router {router_id}{_cluster_words(state['discovery'])}", _backends(state["backends"]))
+        parts += _titled("models", _models(state["models"], seen["forecasts"]))
     if seen["pools"]:
-        parts.append(_pool_table(seen["pools"]))
-    parts.extend(f"[red]{who} does not answer[/red]: {why}" for who, why in seen["unreachable"].items())
+        parts += _titled("pools", _pool_rows(seen["pools"]))
+    for who, why in seen["unreachable"].items():
+        parts.append(Text.assemble((f"{who} does not answer", "red"), f": {why}"))
     return Group(*parts)
+
+
+def _titled(title: str, rows: Rows) -> list[RenderableType]:
+    return [Text(title, style="italic"), rows]
 
 
 def _cluster_words(discovery: Mapping[str, Any] | None) -> str:
@@ -188,50 +195,32 @@ def _cluster_words(discovery: Mapping[str, Any] | None) -> str:
     return f", {discovery['endpoints']} endpoints in the cluster{ignored}"
 
 
-def _backends(title: str, backends: list[dict[str, Any]]) -> Table:
-    table = _table(title, ("backend", "pool", "from", "status", "weight", "outstanding", "busy", "served", "failed"))
-    for one in backends:
-        busy = f"{one['utilization']:.0%}"
-        cells = (f"{one['weight']:.2f}", one["outstanding"], busy, one["succeeded"], one["failed"])
+def _backends(backends: list[dict[str, Any]]) -> Rows:
+    def row(one: dict[str, Any]) -> list[str]:
         state = "ejected" if one["ejected"] and one["status"] == "ready" else one["status"]
-        table.add_row(one["address"], one["pool"] or "-", one["source"], state, *map(str, cells))
-    return table
+        counts = (one["outstanding"], f"{one['utilization']:.0%}", one["succeeded"], one["failed"])
+        return [one["address"], one["pool"] or "-", one["source"], state, f"{one['weight']:.2f}", *map(str, counts)]
+
+    columns = ("backend", "pool", "from", "status", "weight", "outstanding", "busy", "served", "failed")
+    return Rows(columns, map(row, backends))
 
 
-def _models(models: list[dict[str, Any]], forecasts: Mapping[str, Any]) -> Table:
-    columns = (
-        "model",
-        "backends",
-        "outstanding",
-        "held",
-        "arrived",
-        "failed",
-        "refused",
-        f"next {_HORIZON_S:g} s up to",
-    )
-    table = _table("models", columns)
-    for one in models:
+def _models(models: list[dict[str, Any]], forecasts: Mapping[str, Any]) -> Rows:
+    def row(one: dict[str, Any]) -> list[str]:
         ahead = forecasts.get(one["model"], {})
-        fan = "-"
-        if "max_95_rps" in ahead:
-            fan = f"{ahead['max_median_rps']:.1f} to {ahead['max_95_rps']:.1f}/s"
+        fan = f"{ahead['max_median_rps']:.1f} to {ahead['max_95_rps']:.1f}/s" if "max_95_rps" in ahead else "-"
         keys = ("ready_backends", "outstanding", "held", "arrived", "failed", "refused")
-        table.add_row(one["model"], *(str(one[key]) for key in keys), fan)
-    return table
+        return [one["model"], *(str(one[key]) for key in keys), fan]
+
+    counts = ("backends", "outstanding", "held", "arrived", "failed", "refused")
+    return Rows(("model", *counts, f"next {_HORIZON_S:g} s up to"), map(row, models))
 
 
-def _pool_table(pools: list[dict[str, Any]]) -> Table:
-    table = _table("pools", ("pool", "mode", "desired", "ready", "starting", "draining", "lead", "capacity"))
-    for one in pools:
-        mode = f"{one['mode']} ({one['wished_mode']})"
+def _pool_rows(pools: list[dict[str, Any]]) -> Rows:
+    def row(one: dict[str, Any]) -> list[str]:
         counts = (one[key] for key in ("desired", "ready", "starting", "draining"))
-        measured = (f"{one['lead_s']:.1f} s", f"{one['capacity_rows_per_s']:.1f} rows/s")
-        table.add_row(one["pool"], mode, *map(str, counts), *measured)
-    return table
+        measured = (f"{figure(one['lead_s'])} s", f"{figure(one['capacity_rows_per_s'])} rows/s")
+        return [one["pool"], f"{one['mode']} ({one['wished_mode']})", *map(str, counts), *measured]
 
-
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right")
-    return table
+    columns = ("pool", "mode", "desired", "ready", "starting", "draining", "lead", "capacity")
+    return Rows(columns, map(row, pools))

@@ -51,7 +51,8 @@ class DemandSeries:
 class Skill:
     """Rolling-origin skill: 1 - loss / loss of the reference (1 perfect, 0 no better, below 0 worse).
 
-    `origins` is how many forecasts it rests on; with 0 the other figures mean nothing.
+    `origins` is how many forecasts it rests on; with 0 the other figures mean nothing. `coverage_95` is the share that
+    stayed under the 95 % quantile, NaN where these were too few to say.
     """
 
     origins: int = 0

@@ -121,15 +121,17 @@ def test_status_shows_what_answers_and_says_what_does_not(capsys: pytest.Capture
         },
         "pools": [],
         "forecasts": {"digits": {"max_median_rps": 12.0, "max_95_rps": 15.5}},
-        "unreachable": {"scaler 127.0.0.1:8004": "connection refused"},
+        "unreachable": {"scaler 127.0.0.1:8004": "[Errno 111] connection refused"},
     }
+    Console(width=80, no_color=True).print(render(seen))
+    assert "10.0.0.1:8011" in capsys.readouterr().out, "what it is must not be cut at 80 columns"
     Console(width=120, no_color=True).print(render(seen))
     shown = capsys.readouterr().out
     assert "router r1" in shown
     assert "router r2, backends frozen: cluster not heard of for 90 s" in shown
     assert "cluster" in next(line for line in shown.splitlines() if "10.0.0.1:8011" in line)
     assert "12.0 to 15.5/s" in shown
-    assert "scaler 127.0.0.1:8004 does not answer: connection refused" in shown
+    assert "scaler 127.0.0.1:8004 does not answer: [Errno 111] connection refused" in shown
 
 
 def test_print_config_prints_and_starts_nothing(tmp_path: Path) -> None:

@@ -73,3 +73,19 @@ def test_a_quiet_night_is_not_seasons_that_stopped():
 @pytest.mark.parametrize(("length_s", "name"), [(3600.0, "hourly season"), (600.0, "season of 10 min")])
 def test_seasons_have_their_everyday_names(length_s: float, name: str):
     assert words.season(length_s) == name
+
+
+def test_quantiles_that_rest_on_too_few_origins_are_not_judged():
+    explained = explain(fit(counted(tide_rates(40, 60)), horizon_s=10.0), 10.0)
+    assert explained.skill.origins > 0
+    assert np.isnan(explained.skill.coverage_95)
+    assert explained.health.coverage == ()
+    assert words.summary(explained, 10.0).endswith("; they are too few to judge its quantiles by.")
+
+
+def test_without_a_season_what_the_members_see_is_the_level():
+    explained = explain(fit(counted(np.full(400, 30.0)), horizon_s=10.0), 10.0)
+    parts = dict(explained.components)
+    assert list(parts) == ["level", "recent errors", "holidays", "spikes", "events"]
+    assert parts["level"] == pytest.approx(30.0, rel=0.1)
+    assert sum(parts.values()) == pytest.approx(explained.median_rps)
