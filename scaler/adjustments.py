@@ -20,8 +20,8 @@ def awake(wanted: int, observation: Observation) -> Step:
 
 
 def headroom(with_room: int, share: float) -> Step:
-    """What the forecast, or a target, has cost by not knowing its own errors."""
-    return with_room, f"{share:.0%} more than planned would have cost the least in the last day"
+    """What the forecast, or a target, has cost by not knowing its own errors, or by fearing too many."""
+    return with_room, f"{abs(share):.0%} {'less' if share < 0.0 else 'more'} than planned would have cost the least"
 
 
 def settle(wanted: int, recent: Wishes, observation: Observation, mode: Mode) -> Step:

@@ -18,6 +18,8 @@ from tidegate.shared.values import IntArray, Mode
 COMPARED = (Mode.SHADOW, Mode.FLOOR, Mode.FULL)
 HEADROOMS = (0.0, 0.05, 0.1, 0.2, 0.35)
 """Shares that are added to what a mode asks for: what the forecast, or a target, doesn't know of its own errors."""
+RELAXED = (-0.05, -0.1, -0.15, -0.2)
+"""Shares that may be taken off again in shadow, whose target is a guess: nobody said how level the load is."""
 
 
 class Kind(NamedTuple):
@@ -31,12 +33,15 @@ class Kind(NamedTuple):
         return 0.0 if self.mode is Mode.SHADOW else lead_s
 
 
-KINDS = tuple(Kind(mode, headroom) for mode in COMPARED for headroom in HEADROOMS)
+KINDS = (
+    *(Kind(mode, headroom) for mode in COMPARED for headroom in HEADROOMS),
+    *(Kind(Mode.SHADOW, headroom) for headroom in RELAXED),
+)
 """The first is what costs are compared with."""
 
 
 def with_headroom(replicas: int, headroom: float) -> int:
-    """So many and the headroom, to the nearest whole."""
+    """So many and the headroom (which may be negative), to the nearest whole."""
     return math.ceil(replicas * (1.0 + headroom) - 0.5)
 
 

@@ -64,7 +64,9 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
         combined = combine(trust.mode, terms, observation.asked)
         planned = {mode: combine(mode, (foreseen, tracking), observation.asked) for mode in COMPARED}
         worlds = counterfactual.asked(worlds, spec, observation, planned)
-        with_room = max(combined, with_headroom(planned.get(trust.mode, combined), trust.headroom))
+        with_room = combined
+        if trust.mode in planned:
+            with_room = max(with_headroom(planned[trust.mode], trust.headroom), _reactive(terms))
         recent = latest(memory.wanted, observation.now_s, observation.lead.seconds, with_room)
     desired, made = _adjust(combined, _steps(spec, observation, trust, held, recent))
     decided = Plan(
@@ -108,6 +110,11 @@ def combine(mode: Mode, terms: tuple[Term, ...], asked: int) -> int:
     silent = any(term.name == "forecast" and term.replicas is None for term in terms)
     heard = HEARD[Mode.SHADOW if silent else mode]
     return max((term.replicas for term in terms if term.name in heard and term.replicas is not None), default=asked)
+
+
+def _reactive(terms: tuple[Term, ...]) -> int:
+    """What outstanding work and the other live signals ask for: no headroom goes below."""
+    return max((term.replicas for term in terms if term.name == "reactive" and term.replicas is not None), default=0)
 
 
 def _up_to_now(observation: Observation) -> Observation:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.counterfactual import COMPARED, HEADROOMS, Kind, Worlds, asked, lived, with_headroom
+from scaler.counterfactual import COMPARED, HEADROOMS, KINDS, RELAXED, Kind, Worlds, asked, lived, with_headroom
 from scaler.imagined import begin
 from scaler.observation import Observation
 from tests.support.pools import observation, spec
@@ -22,7 +22,8 @@ def tick(now_s: float, demand: float | None) -> Observation:
 
 def test_worlds_begin_as_the_real_one_and_owe_nothing() -> None:
     worlds = lived(Worlds(), spec(), observation(ready=3))
-    assert set(worlds.kinds) == {(mode, h) for mode in COMPARED for h in HEADROOMS}
+    assert {kind for kind in worlds.kinds if kind.headroom >= 0.0} == {(m, h) for m in COMPARED for h in HEADROOMS}
+    assert {kind for kind in worlds.kinds if kind.headroom < 0.0} == {(Mode.SHADOW, h) for h in RELAXED}
     assert set(worlds.pools.ready) == set(worlds.pools.asked) == {3}
     assert set(worlds.pools.queue_rows) == {1.0}
     assert set(worlds.saved(2.0).values()) == {0.0}
@@ -32,7 +33,7 @@ def test_worlds_of_other_kinds_begin_anew() -> None:
     """What was kept by a version that compared others."""
     old = Worlds((FULL,), begin(9, 1, 0.0), 86_400.0, 990.0)
     worlds = lived(old, spec(), observation(ready=3))
-    assert (len(worlds.kinds), worlds.seconds) == (len(COMPARED) * len(HEADROOMS), 0.0)
+    assert (worlds.kinds, worlds.seconds) == (KINDS, 0.0)
 
 
 def test_what_was_wanted_stays_for_a_lead_but_in_shadow() -> None:

@@ -118,12 +118,26 @@ def test_in_shadow_the_demand_is_tracked_whatever_is_forecast() -> None:
 
 
 def test_target_tracking_lets_go_only_after_the_stabilisation_window() -> None:
-    pool, memory, desired = spec(mode=Mode.SHADOW), Memory(), []
+    pool, memory, desired = spec(mode=Mode.SHADOW, miss_price=3.0), Memory(), []
     for now_s, rows in ((0.0, 80.0), (290.0, 16.0), (301.0, 16.0)):
         now = observation(now_s=now_s, ready=10, demand_rows_per_s=rows)
         decided, memory = plan(pool, now, memory)
         desired.append(decided.desired)
     assert desired == [10, 10, 2]
+
+
+def test_a_level_load_is_tracked_ever_closer_but_never_below_what_waits() -> None:
+    """At 90 rows/s for an hour 12 replicas (80 %) turn out to be too many, until rows wait."""
+    pool, memory, ready = spec(mode=Mode.SHADOW, miss_price=3.0), Memory(), 12
+    for tick in range(300):
+        now = observation(now_s=10.0 * tick, ready=ready, demand_rows_per_s=90.0, outstanding_rows=2.0 * ready)
+        decided, memory = plan(pool, now, memory)
+        ready = decided.desired
+    assert ready == 11
+    assert any("less than planned would have cost the least" in made.reason for made in decided.adjustments)
+    waits = dataclasses.replace(now, now_s=3000.0, outstanding_rows=200.0)
+    decided, _ = plan(pool, waits, memory)
+    assert decided.desired == term(decided, "reactive").replicas > 12
 
 
 def test_without_a_forecast_full_falls_back_to_tracking() -> None:

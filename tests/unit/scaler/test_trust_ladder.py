@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from scaler.counterfactual import HEADROOMS, KINDS, Worlds
+from scaler.counterfactual import HEADROOMS, KINDS, RELAXED, Kind, Worlds, lived
 from scaler.imagined import begin
 from scaler.trust import LADDER, Trust, judge, wished
+from tests.support.pools import observation, spec
 from tidegate.shared.values import Mode, Skill
 
 LEAD_S, PRICE = 60.0, 2.0
-UNKNOWN = Worlds()
+UNKNOWN = lived(Worlds(), spec(), observation())
 
 
 def skill(worst: float, origins: int = 50) -> Skill:
@@ -19,13 +20,28 @@ def skill(worst: float, origins: int = 50) -> Skill:
 
 
 def worlds_of(paid: Mapping[Mode, float], late_rows: Mapping[float, float], seconds: float = 86_400.0) -> Worlds:
-    """Each mode costs its replica-seconds and the headroom; in full so many were late at each headroom."""
+    """Each mode costs its replica-seconds and the headroom; in full so many were late at each headroom.
+
+    In shadow nobody was but where something was taken off, and there all.
+    """
+    late = {Kind(Mode.FULL, share): late_rows[share] for share in HEADROOMS}
+    late |= {Kind(Mode.SHADOW, share): 1e6 for share in RELAXED}
     pools = dataclasses.replace(
         begin(1, len(KINDS), 0.0),
         replica_s=tuple((1 + kind.headroom) * paid[kind.mode] for kind in KINDS),
-        late_rows=tuple(late_rows[kind.headroom] if kind.mode is Mode.FULL else 0.0 for kind in KINDS),
+        late_rows=tuple(late.get(kind, 0.0) for kind in KINDS),
     )
     return Worlds(KINDS, pools, seconds)
+
+
+def level(leads: float, at: float = -0.2) -> Worlds:
+    """A load under which nobody was late with so much taken off, or less."""
+    pools = dataclasses.replace(
+        begin(1, len(KINDS), 0.0),
+        replica_s=tuple((1 + kind.headroom) * 1000.0 for kind in KINDS),
+        late_rows=tuple(1e6 if kind.headroom < at else 0.0 for kind in KINDS),
+    )
+    return Worlds(KINDS, pools, leads * LEAD_S)
 
 
 def costs(shadow: float, floor: float, full: float, seconds: float = 86_400.0) -> Worlds:
@@ -97,7 +113,7 @@ def test_what_it_would_have_cost_decides_once_enough_time_was_seen() -> None:
     seen = costs(1000.0, 900.0, 800.0, seconds=20 * LEAD_S)
     verdict = judge(Trust(), skill(-0.5), seen, LEAD_S, PRICE)
     assert verdict.mode is Mode.FLOOR
-    assert "+20.0%" in verdict.reason
+    assert "full +19.0%" in verdict.reason  # of the 21 leads that count, one is presumed
 
 
 def late(rows: Mapping[float, float]) -> Worlds:
@@ -118,3 +134,27 @@ def test_the_headroom_is_the_one_that_would_have_cost_the_least() -> None:
     assert wished(Mode.FULL, "set", worlds, LEAD_S, 50.0).headroom == 0.2
     assert wished(Mode.FULL, "set", UNKNOWN, LEAD_S, 50.0).headroom == 0.0
     assert wished(Mode.HPA, "set", worlds, LEAD_S, 50.0).headroom == 0.0
+
+
+@pytest.mark.parametrize(
+    ("leads", "price", "headroom"),
+    [(0.0, 3.0, 0.0), (3.0, 3.0, -0.05), (20.0, 3.0, -0.1), (100.0, 3.0, -0.15), (3.0, 0.3, -0.1), (20.0, 100.0, 0.0)],
+)
+def test_the_longer_nobody_is_late_and_the_cheaper_a_miss_the_more_is_taken_off_in_shadow(
+    leads: float, price: float, headroom: float
+) -> None:
+    assert judge(Trust(), skill(-0.5), level(leads), LEAD_S, price).headroom == headroom
+    assert wished(Mode.SHADOW, "set", level(leads), LEAD_S, price).headroom == headroom
+
+
+def test_no_more_is_taken_off_than_would_have_been_safe() -> None:
+    assert judge(Trust(), skill(-0.5), level(1000.0, at=-0.1), LEAD_S, PRICE).headroom == -0.1
+    assert judge(Trust(), skill(-0.5), level(1000.0, at=0.0), LEAD_S, PRICE).headroom == 0.0
+
+
+def test_headroom_waits_for_evidence() -> None:
+    """That some were late in the first hour is no reason to add any yet: that may be how the load began."""
+    late_rows = {0.0: 60.0, 0.05: 10.0, 0.1: 5.0, 0.2: 0.0, 0.35: 0.0}
+    few, enough = (worlds_of(dict.fromkeys(LADDER, 1000.0), late_rows, leads * LEAD_S) for leads in (19.0, 20.0))
+    assert wished(Mode.FULL, "set", few, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Mode.FULL, "set", enough, LEAD_S, 50.0).headroom == 0.2
