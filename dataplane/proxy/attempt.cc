@@ -131,7 +131,8 @@ void Exchange::attempt_failed(Failure failure, std::string why) {
   ++attempts_;
   if (down_ == nullptr || phase_ == Phase::done) return;
   lost_ = static_cast<uint16_t>(lost_ + (failure == Failure::lost));
-  const bool allowed = failure == Failure::untouched || failure == Failure::unconnected || worker_.shared().retries.failed();
+  // Free where the backend certainly never began; `unavailable` was taken from the budget before its answer was dropped.
+  const bool allowed = failure != Failure::lost || worker_.shared().retries.failed();
   if (local || !request_body_.keeps() || lost_ >= retry.max_lost || !allowed)
     return refuse(Status::unavailable, std::move(why));
   text_ = std::move(why);

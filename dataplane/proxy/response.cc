@@ -30,8 +30,9 @@ void Exchange::begin_response(HeaderList& headers, bool end) {
   progress_at_ = worker_.loop().now();
   if (end && kind_ != RouteKind::local && request_body_.keeps() &&
       parse_status(headers.find("grpc-status")) == Status::unavailable &&
-      headers.find("grpc-retry-pushback-ms").substr(0, 1) != "-") {
-    // It said so without beginning to answer (gRFC A6: trailers only): another backend may be able.
+      headers.find("grpc-retry-pushback-ms").substr(0, 1) != "-" && worker_.shared().retries.failed()) {
+    // It said so without beginning to answer (gRFC A6: trailers only): another backend may be able. Where the budget of
+    // retries is spent the answer passes as it is, with its load report and all other metadata.
     Stream* old = up_;
     up_ = nullptr;
     ++ghosts_;

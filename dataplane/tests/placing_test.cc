@@ -66,6 +66,48 @@ TEST_CASE("retries of what may have been begun have a budget") {
   CHECK(client.call(kInfer, request_for("m")).status() == "14");
 }
 
+TEST_CASE("an unavailable that has no budget to be tried again passes with all that it says") {
+  BackendServer bad({Kind::status, "14", 0, {{"grpc-message", "not ready"}, {"grpc-status-details-bin", "CA4"}}, ""});
+  PolicySpec policy = policy_for({bad.address()});
+  policy.retry.max_tokens = 1;
+  policy.outliers.enabled = false;
+  Plane plane(policy);
+  Client client(plane.address());
+  client.call(kInfer, request_for("m"));  // what is left of the budget before this policy
+  const size_t asked = bad.count();
+  const Received reply = client.call(kInfer, request_for("m"));
+  CHECK(bad.count() == asked + 1);
+  CHECK(reply.status() == "14");
+  CHECK(find(reply.headers, "grpc-message") == "not ready");
+  CHECK(find(reply.headers, "grpc-status-details-bin") == "CA4");
+  CHECK(plane.at_rest());
+  const ModelStats model = plane.totals().models["m"];
+  CHECK(ended(model, Outcome::failed) == 2);
+}
+
+TEST_CASE("requests that are kept to be sent again have a bound together") {
+  BackendServer backend({Kind::hang, "", 0, {}, ""});
+  PolicySpec policy = policy_for({backend.address()});
+  policy.retry.buffers_bytes = 5000;
+  policy.outliers.enabled = false;
+  Plane plane(policy);
+  Client client(plane.address());
+  auto kept = client.begin(kInfer);
+  kept->send(request_for("m", 4000));
+  CHECK(eventually([&] { return backend.count() == 1; }));
+  backend.behave({Kind::status, "14", 0, {}, ""});
+  CHECK(client.call(kInfer, request_for("m", 2000)).status() == "14");
+  CHECK(backend.count() == 2);  // it was not kept, and so not tried again
+  auto small = client.begin(kInfer);
+  small->send(request_for("m", 500));
+  small->end();
+  CHECK(eventually([&] { return backend.count() >= 4; }));  // there is room for this one: it is asked again and again
+  backend.behave({});
+  CHECK(small->wait().status() == "0");
+  kept->cancel();
+  CHECK(plane.at_rest());
+}
+
 TEST_CASE("a request waits for a replica, within bounds") {
   BackendServer backend;
   PolicySpec none = policy_for({});

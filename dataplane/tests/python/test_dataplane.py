@@ -22,6 +22,7 @@ REQUEST = b"\x0a\x01m"
 class Echo(grpc.GenericRpcHandler):
     def __init__(self, name):
         self.name, self.served, self.cancelled, self.delay_s = name, 0, 0, 0.0
+        self.peers, self.released = set(), None
 
     def service(self, details):
         if details.method.endswith("StreamInfer"):
@@ -30,8 +31,11 @@ class Echo(grpc.GenericRpcHandler):
 
     async def unary(self, request, context):
         self.served += 1
+        self.peers.add(context.peer())
         try:
             await asyncio.sleep(self.delay_s)
+            if self.released is not None:
+                await self.released.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -47,8 +51,8 @@ class Echo(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def backend(name) -> AsyncIterator[tuple[Echo, str]]:
-    handler, server = Echo(name), grpc.aio.server(options=UNLIMITED)
+async def backend(name, *options) -> AsyncIterator[tuple[Echo, str]]:
+    handler, server = Echo(name), grpc.aio.server(options=[*UNLIMITED, *options])
     server.add_generic_rpc_handlers((handler,))
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
@@ -57,8 +61,8 @@ async def backend(name) -> AsyncIterator[tuple[Echo, str]]:
 
 
 @asynccontextmanager
-async def plane(*addresses, **more):
-    running = dp.DataPlane("127.0.0.1:0", threads=2, seed=1)
+async def plane(*addresses, threads=2, **more):
+    running = dp.DataPlane("127.0.0.1:0", threads=threads, seed=1)
     running.apply(policy(*addresses, **more))
     running.start()
     async with grpc.aio.insecure_channel(running.address, options=UNLIMITED) as channel:
@@ -118,6 +122,25 @@ async def test_a_thousand_at_once_on_both_backends():
         assert answers == [REQUEST] * 1000
         assert min(one.served, two.served) > 300
         await until(lambda: [state.outstanding for state in running.backends()] == [0, 0])
+
+
+async def test_a_backend_that_takes_few_streams_is_asked_on_more_connections_up_to_a_number():
+    async with (
+        backend("one", ("grpc.max_concurrent_streams", 2)) as (one, address),
+        plane(address, threads=1, connections_per_backend=3) as (running, channel),
+    ):
+        infer = channel.unary_unary(SERVICE + "ModelInfer")
+        one.released = asyncio.Event()
+        calls = []
+        for count in range(1, 3 * 2 + 1):
+            calls.append(infer(REQUEST, timeout=20))
+            await until(lambda count=count: one.served == count)  # a connection knows its limit from here on
+            assert len(one.peers) == (count + 1) // 2
+        calls += [infer(REQUEST, timeout=20) for _ in range(10)]
+        await until(lambda: running.counts().models["m"].outstanding == 16)
+        one.released.set()
+        assert await asyncio.gather(*calls) == [REQUEST] * 16
+        assert len(one.peers) == 3
 
 
 async def test_deadline_and_cancellation_reach_the_backend():
