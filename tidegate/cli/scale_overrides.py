@@ -74,7 +74,10 @@ def audit(
     scaler: Scaler = DEFAULT_SCALER,
     as_json: Json = False,
 ) -> None:
-    """Who changed what, when and why: pins, pauses, modes, and what forecasts earned or lost by themselves."""
+    """Who changed what, when and why: pins, pauses, modes, and what forecasts earned or lost by themselves.
+
+    People are named as their own commands named them; nothing checks it.
+    """
     request = pb.ListAuditRequest(pool=pool, since_s=output.time_s("--since", since) if since else 0.0, limit=last)
     answer = ask(scaler, lambda stub: stub.ListAudit(request, timeout=TIMEOUT_S))
     if as_json:
