@@ -8,6 +8,7 @@ know persists fully: nothing in the past says how it will end, so it is believed
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ UNHEARD_OF = 4.0
 """… those of so many and more, upwards, persist fully."""
 
 
+@lru_cache(maxsize=1)  # planners that share a forecast, as a sweep's do, ask one after the other
 def nowcast(forecast: PoolForecast, demand_rows_per_s: float, tick_s: float) -> PoolForecast:
     """The forecast given what was offered in the last tick; unchanged where it doesn't say what that should have been.
 

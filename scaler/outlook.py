@@ -48,10 +48,10 @@ def outlook(spec: PoolSpec, observation: Observation, ahead: PoolForecast) -> tu
     steps = round(SLOT_S / ahead.step_s)
     slots = []
     for first in range(0, ahead.paths_rows_per_s.shape[1], steps):
-        paths = ahead.paths_rows_per_s[:, first : first + steps]
-        p50, p95 = np.quantile(paths.max(axis=1), (0.5, 0.95))
+        slot = replace(ahead, paths_rows_per_s=ahead.paths_rows_per_s[:, first : first + steps])
+        p50, p95 = np.quantile(slot.paths_rows_per_s.max(axis=1), (0.5, 0.95))
         near = math.ceil(p95 / planning_rate(spec, there))
-        wanted = choose(spec, there, paths, ahead.step_s, near).replicas
+        wanted = choose(spec, there, slot, near).replicas
         replicas = min(spec.max_replicas, max(spec.min_replicas, wanted))
         slots.append(Slot(observation.now_s + first * ahead.step_s, replicas, float(p50), float(p95)))
     return tuple(slots)

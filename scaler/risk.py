@@ -13,18 +13,23 @@ replica must be needed for a share of the time of more than 1 / (price · its ro
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from scaler.observation import Observation, PoolSpec
+from scaler.observation import Observation, PoolForecast, PoolSpec
 from tidegate.shared.values import FloatArray
 
 RAREST = 0.1
 """On the paths a miss is no dearer than makes a replica pay that would otherwise have this share of its work late: the
 furthest of a few hundred paths are errors of other days, and no guide. What rarer misses cost, headroom learns."""
-AT_ONCE = 6
-"""Candidates that are priced together."""
+REACH = 3
+"""The search looks so far beyond a replica that isn't worth it: where replicas start, a later one may be again."""
+KEPT = 64
+"""Answers about a forecast that are kept: the next candidate, and another pool's planner with the same forecast, ask
+for them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +49,60 @@ def planning_rate(spec: PoolSpec, observation: Observation) -> float:
     return capacity.rows_per_s * (1.0 - min(0.5, capacity.relative_error)) * spec.max_utilization
 
 
-def choose(spec: PoolSpec, observation: Observation, paths: FloatArray, step_s: float, near: int = 0) -> Choice:
-    """The number of replicas (0 … max) to have; `paths` rows/s from now on, shape (paths, steps), over the window.
+def choose(spec: PoolSpec, observation: Observation, forecast: PoolForecast, near: int = 0) -> Choice:
+    """The number of replicas (0 … max) to have; the forecast begins now and reaches over the window at least.
 
-    Each replica more is worth less than the one before, so the search starts `near` an earlier answer.
+    Each replica more is worth less than the one before, nearly, so the search goes up from `near`, an earlier answer,
+    or else down until one is worth it.
     """
-    rate = planning_rate(spec, observation)
-    window = min(round(observation.window_s / step_s), paths.shape[1]) - 1
+    rate, step_s, steps = planning_rate(spec, observation), forecast.step_s, forecast.paths_rows_per_s.shape[1]
+    window = window_steps(forecast, observation)
     price = min(spec.miss_price, 1.0 / (RAREST * rate))
     backlog = observation.outstanding_rows or 0.0
-    highest = (float(paths.max(initial=0.0)) + backlog / max(observation.tick_s, step_s)) / rate
-    most = min(spec.max_replicas, math.ceil(1.1 * highest) + 1)
-    low = min(max(0, near - AT_ONCE // 2), max(0, most - AT_ONCE))
-    came_up = False
-    while True:
-        candidates = np.arange(low, min(low + AT_ONCE, most) + 1)
-        capacity = rate * available(candidates, observation, paths.shape[1], step_s)
-        late = late_rows(paths, step_s, capacity, backlog, spec.slo_wait_s)
-        saved = price * (late[:-1] - late[1:])
-        worth = (saved - step_s * np.arange(1, paths.shape[1] + 1)).max(axis=1) > 0.0
-        in_time = (candidates[1:] <= observation.asked) | (saved[:, : window + 1].max(axis=1) >= observation.tick_s)
-        best = int(np.max(candidates[1:][worth & in_time], initial=low))
-        if best == candidates[-1] and best < most:
-            low, came_up = best, True
-        elif best == low and low > 0 and not came_up:
-            low = max(0, low - AT_ONCE)
-        else:
-            break
-    carried = paths[:, : window + 1].max(axis=1, initial=0.0) <= best * rate
-    one_less = late[max(0, best - 1 - low), window]
-    return Choice(best, float(late[best - low, window]), float(one_less), float(carried.mean()))
+    highest = highest_rows_per_s(forecast, window)
+    peak = (float(forecast.paths_rows_per_s.max(initial=0.0)) + backlog / max(observation.tick_s, step_s)) / rate
+    most = min(spec.max_replicas, math.ceil(1.1 * peak) + 1)
+    capacity = rate * available(np.arange(most + 1), observation, steps, step_s)
+    ends = step_s * np.arange(1, steps + 1)
+
+    def late(replicas: int) -> FloatArray:
+        return _late_rows(forecast, tuple(capacity[replicas].tolist()), backlog, spec.slo_wait_s)
+
+    def worth(last: int) -> bool:
+        saved = price * (late(last - 1) - late(last))
+        in_time = last <= observation.asked or saved[:window].max() >= observation.tick_s
+        return bool(in_time and (saved > ends).any())
+
+    best = _highest_worth(worth, lambda replicas: bool((price * late(replicas) > ends).any()), near, most)
+    carried = np.searchsorted(highest, best * rate, side="right") / len(highest)
+    return Choice(best, float(late(best)[window - 1]), float(late(max(0, best - 1))[window - 1]), float(carried))
+
+
+def _highest_worth(worth: Callable[[int], bool], saves: Callable[[int], bool], near: int, most: int) -> int:
+    """The highest number up to `most` whose last replica is worth it; `saves` is whether a further one could be."""
+    best = last = start = min(near, most)
+    top = max(near, REACH) + REACH
+    while last < min(most, top) and saves(last):
+        last += 1
+        if worth(last):
+            best = last
+            top += 2 * REACH if last == top else 0
+    if best == start:
+        while best > 0 and not worth(best):
+            best -= 1
+    return best
+
+
+def window_steps(forecast: PoolForecast, observation: Observation) -> int:
+    """Steps of the forecast in the decision window."""
+    steps: int = forecast.paths_rows_per_s.shape[1]
+    return max(1, min(round(observation.window_s / forecast.step_s), steps))
+
+
+@lru_cache(maxsize=KEPT)
+def highest_rows_per_s(forecast: PoolForecast, steps: int) -> FloatArray:
+    """Each path's highest demand in the first steps, rows/s, sorted, shape (paths,)."""
+    return np.sort(forecast.paths_rows_per_s[:, :steps].max(axis=1, initial=0.0))
 
 
 def available(candidates: np.ndarray, observation: Observation, steps: int, step_s: float) -> FloatArray:
@@ -82,19 +111,28 @@ def available(candidates: np.ndarray, observation: Observation, steps: int, step
     Replicas that start are let go before ready ones, the last to become ready first.
     """
     ends = step_s * np.arange(1, steps + 1)
-    ready_in = np.concatenate([np.zeros(observation.ready), np.sort(observation.starting_ready_in_s)])
-    share = np.clip((ends - ready_in[:, None]) / step_s, 0.0, 1.0)
-    kept = np.concatenate([np.zeros((1, steps)), np.cumsum(share, axis=0)])
-    new_share = np.clip((ends - observation.lead.seconds) / step_s, 0.0, 1.0)
-    new: FloatArray = np.maximum(0, candidates - observation.asked)[:, None] * new_share
-    result: FloatArray = kept[np.minimum(candidates, observation.asked)] + new
+    share = (ends - np.sort(observation.starting_ready_in_s)[:, None]) / step_s
+    kept = np.zeros((observation.starting + 1, steps))
+    share.clip(0.0, 1.0).cumsum(axis=0, out=kept[1:])
+    new_share = ((ends - observation.lead.seconds) / step_s).clip(0.0, 1.0)
+    ready = np.minimum(candidates, observation.ready)
+    starting = np.minimum(candidates, observation.asked) - ready
+    new = np.maximum(0, candidates - observation.asked)
+    result: FloatArray = ready[:, None] + kept[starting] + new[:, None] * new_share
     return result
+
+
+@lru_cache(maxsize=KEPT)
+def _late_rows(
+    forecast: PoolForecast, capacity: tuple[float, ...], backlog_rows: float, slo_wait_s: float
+) -> FloatArray:
+    return late_rows(forecast.paths_rows_per_s, forecast.step_s, np.array(capacity), backlog_rows, slo_wait_s)
 
 
 def late_rows(
     paths: FloatArray, step_s: float, capacity: FloatArray, backlog_rows: float, slo_wait_s: float
 ) -> FloatArray:
-    """Mean late rows until the end of each step, shape (candidates, steps); `capacity` rows/s has that shape too.
+    """Mean late rows until the end of each step, shape (steps,); `capacity` rows/s has that shape too.
 
     A fluid queue, first in, first out: who comes while more waits than is served within the SLO is late. So is what
     then still waits beyond that, as it makes others late: without it one replica more would seem to save nothing in a
@@ -102,28 +140,40 @@ def late_rows(
     P(wait > w) ≈ exp(-2 (1 - ρ)/ρ · C · w), the heavy-traffic limit for Poisson arrivals of equal work (Kingman 1961),
     are late at least; it is what makes small pools need more room than large ones.
     """
-    waiting = np.full((capacity.shape[0], paths.shape[0]), backlog_rows)
-    late = np.zeros(capacity.shape[0])
-    until = np.empty_like(capacity)
     demands = np.ascontiguousarray(paths.T)
-    works, divisors = demands * step_s, np.maximum(demands, 1e-9)
-    for step in range(paths.shape[1]):
-        rate, demand = capacity[:, step, None], demands[step]
-        allowed = slo_wait_s * rate
-        over = demand - rate
-        share = np.minimum(0.0, over) * (2.0 * allowed)
-        share /= divisors[step]
-        np.exp(share, out=share)
-        over *= step_s
-        after = np.maximum(0.0, waiting + over)
-        # Of a queue that moves evenly from one length to the other, the part of the step in which it is too long.
-        np.abs(over, out=over)
-        share = np.maximum(share, (np.maximum(waiting, after) - allowed) / np.maximum(over, 1e-9))
-        np.minimum(share, 1.0, out=share)
-        late += share @ works[step] / len(paths)
-        waiting = after
-        until[:, step] = late + np.add.reduce(np.maximum(0.0, waiting - allowed), axis=1) / len(paths)
+    rate = capacity[:, None]
+    allowed = slo_wait_s * rate
+    over = demands - rate  # shape (steps, paths), as all that follows
+    share = np.minimum(over, 0.0)
+    share *= 2.0 * allowed
+    share /= np.maximum(demands, 1e-9)
+    np.exp(share, out=share)
+    left: FloatArray = np.zeros(len(capacity))
+    queues = np.flatnonzero((over.max(axis=0, initial=0.0) > 0.0) | (backlog_rows > 0.0))
+    if queues.size:
+        too_long, still = _queueing(step_s * over[:, queues], allowed, backlog_rows)
+        share[:, queues] = np.maximum(share[:, queues], too_long)
+        left = np.add.reduce(still, axis=1)
+    until: FloatArray = (np.cumsum(np.einsum("sp,sp->s", share, demands)) * step_s + left) / len(paths)
     return until
+
+
+def _queueing(net_rows: FloatArray, allowed_rows: FloatArray, backlog_rows: float) -> tuple[FloatArray, FloatArray]:
+    """Where a queue may form: the part of each step in which it is too long, and what is too much at the step's end.
+
+    `net_rows` are what comes in each step less what is served, shape (steps, paths).
+    """
+    after = np.empty_like(net_rows)
+    waiting = np.full(net_rows.shape[1], backlog_rows)
+    for net, left in zip(net_rows, after, strict=True):
+        np.add(waiting, net, out=left)
+        waiting = np.maximum(left, 0.0, out=left)
+    # Of a queue that moves evenly from one length to the other, the part of the step in which it is too long.
+    longest = np.maximum(after, backlog_rows)
+    np.maximum(after[1:], after[:-1], out=longest[1:])
+    too_long = longest - allowed_rows
+    too_long /= np.maximum(np.abs(net_rows), 1e-9)
+    return np.minimum(too_long, 1.0), np.maximum(0.0, after - allowed_rows)
 
 
 def clearing(spec: PoolSpec, rate: float, lead_s: float, demand_rows_per_s: float, excess_rows: float) -> float:

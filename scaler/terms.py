@@ -16,7 +16,7 @@ def forecast_term(spec: PoolSpec, observation: Observation, near: int) -> Term:
     forecast = observation.forecast
     if forecast is None:
         return Term("forecast", None, observation.forecast_note)
-    choice = risk.choose(spec, observation, forecast.paths_rows_per_s, forecast.step_s, near)
+    choice = risk.choose(spec, observation, forecast, near)
     peak = peaks(forecast, observation, (0.5, 0.95))
     reason = (
         f"peaks in {figure(observation.window_s)} s: {figure(peak[0])} rows/s at 50 %, {figure(peak[1])} at 95 %; "
@@ -103,8 +103,7 @@ def target_rows(spec: PoolSpec, observation: Observation) -> float:
 
 def peaks(forecast: PoolForecast, observation: Observation, levels: Sequence[float]) -> FloatArray:
     """Quantiles of the highest demand in the decision window, rows/s, shape (levels,)."""
-    steps = max(1, round(observation.window_s / forecast.step_s))
-    highest = np.sort(forecast.paths_rows_per_s[:, :steps].max(axis=1, initial=0.0))
+    highest = risk.highest_rows_per_s(forecast, risk.window_steps(forecast, observation))
     places = np.array(levels) * (len(highest) - 1)
     found: FloatArray = np.interp(places, np.arange(len(highest)), highest)
     return found
