@@ -13,13 +13,15 @@ import numpy as np
 from scaler.imagined import HALF_LIFE_S, Imagined, begin
 from scaler.observation import Observation, PoolSpec
 from scaler.risk import clearing, planning_rate
-from tidegate.shared.values import IntArray, Mode
+from tidegate.shared.values import FloatArray, IntArray, Mode
 
 COMPARED = (Mode.SHADOW, Mode.FLOOR, Mode.FULL)
 HEADROOMS = (0.0, 0.05, 0.1, 0.2, 0.35)
 """Shares that are added to what a mode asks for: what the forecast, or a target, doesn't know of its own errors."""
 RELAXED = (-0.05, -0.1, -0.15, -0.2)
 """Shares that may be taken off again in shadow, whose target is a guess: nobody said how level the load is."""
+LATELY_LEADS = 20.0
+"""What was so many leads ago counts half in what was spent lately: there a season that breaks shows soon."""
 
 
 class Kind(NamedTuple):
@@ -53,6 +55,8 @@ class Worlds:
     pools: Imagined = field(default_factory=lambda: begin(0, 0, 0.0))
     seconds: float = 0.0
     at_s: float | None = None
+    lately_s: tuple[float, ...] = ()
+    """What each cost, late rows at their price, in replica-seconds that fade with a half-life of LATELY_LEADS."""
 
     def saved(self, miss_price: float) -> dict[Kind, float]:
         """What each would have saved against the first, as a share of that one's replica-seconds."""
@@ -64,18 +68,39 @@ class Worlds:
             for kind, paid_s, late in zip(self.kinds, replica_s, late_rows, strict=True)
         }
 
+    def lost_lately(self, lead_s: float) -> dict[Kind, float]:
+        """What each has lately cost more than the first, as a share of what that one pays for in so long on average.
+
+        On average, so that an hour with hardly a replica, of which one more is twice as many, is no emergency.
+        """
+        mean = self.pools.replica_s[0] / max(self.seconds, 1e-9)
+        usual_s = max(mean * LATELY_LEADS * lead_s / math.log(2.0), 1e-9)
+        return {
+            kind: (cost_s - self.lately_s[0]) / usual_s for kind, cost_s in zip(self.kinds, self.lately_s, strict=True)
+        }
+
 
 def lived(worlds: Worlds, spec: PoolSpec, observation: Observation) -> Worlds:
     """The worlds after the last tick. A tick without a reading of demand is left out of all of them."""
     now_s, demand = observation.now_s, observation.demand_rows_per_s
     if worlds.kinds != KINDS:
         pools = begin(observation.ready, len(KINDS), observation.outstanding_rows or 0.0)
-        return Worlds(KINDS, pools, at_s=now_s)
+        return Worlds(KINDS, pools, at_s=now_s, lately_s=(0.0,) * len(KINDS))
     passed_s = min(now_s - (now_s if worlds.at_s is None else worlds.at_s), 2 * observation.tick_s)
     if demand is None or passed_s <= 0.0:
         return replace(worlds, at_s=now_s)
     pools = worlds.pools.lived(spec, observation, demand, passed_s)
-    return Worlds(KINDS, pools, 0.5 ** (passed_s / HALF_LIFE_S) * worlds.seconds + passed_s, now_s)
+    fade = 0.5 ** (passed_s / HALF_LIFE_S)
+    cost_s = _cost_s(pools, spec.miss_price) - fade * _cost_s(worlds.pools, spec.miss_price)
+    half_life_s = LATELY_LEADS * max(observation.lead.seconds, observation.tick_s)
+    lately = 0.5 ** (passed_s / half_life_s) * np.array(worlds.lately_s) + cost_s
+    return Worlds(KINDS, pools, fade * worlds.seconds + passed_s, now_s, tuple(lately.tolist()))
+
+
+def _cost_s(pools: Imagined, miss_price: float) -> FloatArray:
+    """What each has cost, late rows at their price, in replica-seconds."""
+    cost_s: FloatArray = np.array(pools.replica_s) + miss_price * np.array(pools.late_rows)
+    return cost_s
 
 
 def asked(worlds: Worlds, spec: PoolSpec, observation: Observation, wishes: Mapping[Mode, int]) -> Worlds:

@@ -21,9 +21,11 @@ LADDER = (Mode.SHADOW, Mode.FLOOR, Mode.FULL)
 ENOUGH_LEADS = 20.0
 """Start-ups' time that the counterfactual worlds must speak for before they, and no longer skill, decide."""
 MARGIN = 0.02
-"""Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to …"""
+"""Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to."""
+BREACH = 0.4
+"""A mode that lately cost so much more than shadow is left and avoided, whatever it saved before: a season broke."""
 HEADROOM_MARGIN = 0.01
-"""… and a headroom that has cost so little more than the best is as good."""
+"""A headroom that has cost so little more than the best is as good."""
 USUAL_PRICE = 3.0
 """Price of a late request (replica-seconds) at which what is asked for without headroom is presumed the cheapest …"""
 STEEPNESS = 30.0
@@ -48,7 +50,9 @@ def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss
     saved = _saved(worlds, lead_s, miss_price)
     if skill is None:
         return Trust(trust.mode, "no forecast to judge; as before", _headroom(trust.mode, saved))
-    return _by_cost(trust, saved) if _known(worlds, lead_s) else _by_skill(trust, skill, saved)
+    return (
+        _by_cost(trust, saved, worlds.lost_lately(lead_s)) if _known(worlds, lead_s) else _by_skill(trust, skill, saved)
+    )
 
 
 def wished(mode: Mode, reason: str, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
@@ -92,14 +96,19 @@ def _headroom(mode: Mode, saved: Saved) -> float:
     return min(share for share, gain in gains.items() if share >= least and gain >= enough)
 
 
-def _by_cost(trust: Trust, saved: Saved) -> Trust:
-    """Towards the mode, and to the headroom, that would have cost the least."""
+def _by_cost(trust: Trust, saved: Saved, lost_lately: Mapping[Kind, float]) -> Trust:
+    """Towards the mode, and to the headroom, that would have cost the least, and lately not much more than shadow."""
     best = {mode: _headroom(mode, saved) for mode in LADDER}
     gains = {mode: saved[Kind(mode, best[mode])] for mode in LADDER}
-    goal = max(LADDER, key=gains.__getitem__)
+    more = {
+        mode: lost_lately[Kind(mode, best[mode])] - lost_lately[Kind(Mode.SHADOW, best[Mode.SHADOW])] for mode in LADDER
+    }
+    goal = max((mode for mode in LADDER if more[mode] < BREACH), key=gains.__getitem__)
     told = ", ".join(f"{mode} {gains[mode]:+.1%} (headroom {best[mode]:.0%})" for mode in LADDER)
     figures = f"saved of late, against shadow without headroom: {told}"
-    if gains[goal] - gains[trust.mode] <= MARGIN:
+    if more[trust.mode] >= BREACH:
+        figures += f", but lately {trust.mode} cost {more[trust.mode]:.0%} more than shadow"
+    elif gains[goal] - gains[trust.mode] <= MARGIN:
         return Trust(trust.mode, f"{figures}: {trust.mode} stays", best[trust.mode])
     rung = LADDER.index(trust.mode)
     to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]

@@ -10,7 +10,7 @@ from scaler import planner
 from scaler.demand import grid, pool_forecast
 from scaler.observation import Capacity, Lead, Observation, PoolForecast, PoolSpec
 from tidegate.shared.errors import NoData
-from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Plan
+from tidegate.shared.values import DemandSeries, FloatArray, Forecast, Mode, Plan
 from tidegate.simulate.arrivals import Arrivals
 from tidegate.simulate.batching import batched
 from tidegate.simulate.policies import Terms, View
@@ -93,9 +93,9 @@ class Forecasts:
 
 
 class PredictivePolicy:
-    """Plans every tick with what the forecaster says, its trust earned on the history."""
+    """Plans every tick with what the forecaster says, its trust earned on the history unless a mode is set."""
 
-    def __init__(self, terms: Terms, forecasts: Forecasts, miss_price: float) -> None:
+    def __init__(self, terms: Terms, forecasts: Forecasts, miss_price: float, mode: Mode | None = None) -> None:
         self._terms = terms
         self._forecasts = forecasts
         self._spec = PoolSpec(
@@ -105,6 +105,7 @@ class PredictivePolicy:
             max_replicas=terms.max_replicas,
             slo_wait_s=terms.slo_wait_s,
             miss_price=miss_price,
+            mode=mode,
         )
         self._memory = planner.Memory()
         self.plan: Plan | None = None

@@ -1,12 +1,24 @@
 """What other modes would have cost."""
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.counterfactual import COMPARED, HEADROOMS, KINDS, RELAXED, Kind, Worlds, asked, lived, with_headroom
+from scaler.counterfactual import (
+    COMPARED,
+    HEADROOMS,
+    KINDS,
+    LATELY_LEADS,
+    RELAXED,
+    Kind,
+    Worlds,
+    asked,
+    lived,
+    with_headroom,
+)
 from scaler.imagined import begin
 from scaler.observation import Observation
 from tests.support.pools import observation, spec
@@ -69,6 +81,19 @@ def test_what_was_saved_is_told_against_shadow() -> None:
     pools = dataclasses.replace(begin(2, 2, 0.0), replica_s=(100.0, 80.0), late_rows=(10.0, 0.0))
     worlds = Worlds((Kind(Mode.SHADOW, 0.0), Kind(Mode.FULL, 0.1)), pools)
     assert worlds.saved(2.0) == pytest.approx({(Mode.SHADOW, 0.0): 0.0, (Mode.FULL, 0.1): 0.4})
+
+
+def test_what_was_lost_lately_is_forgotten_soon() -> None:
+    """Twenty leads of 60 s are a half-life: ten times that, in which all cost the same, and hardly anything is left."""
+    worlds = lived(Worlds(), spec(), tick(0.0, 10.0))
+    worlds = asked(worlds, spec(), tick(0.0, 10.0), {Mode.SHADOW: 2, Mode.FLOOR: 2, Mode.FULL: 12})
+    worlds = lived(worlds, spec(), tick(10.0, 10.0))
+    usual_s = 2.0 * LATELY_LEADS * 60.0 / math.log(2.0)
+    assert worlds.lost_lately(60.0)[FULL] == pytest.approx(10 * 10.0 / usual_s)
+    for now_s in range(20, 12_020, 10):
+        worlds = asked(worlds, spec(), tick(now_s - 10.0, 10.0), dict.fromkeys(COMPARED, 2))
+        worlds = lived(worlds, spec(), tick(now_s, 10.0))
+    assert 0.0 < worlds.lost_lately(60.0)[FULL] < 0.003
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 200.0), st.integers(0, 20)), min_size=1, max_size=30))

@@ -1,17 +1,19 @@
 """Autonomy is earned, and lost: by what it would have cost, and until that is known by measured skill."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import pytest
 
-from scaler.counterfactual import HEADROOMS, KINDS, RELAXED, Kind, Worlds, lived
+from scaler.counterfactual import HEADROOMS, KINDS, LATELY_LEADS, RELAXED, Kind, Worlds, lived
 from scaler.imagined import begin
 from scaler.trust import LADDER, Trust, judge, wished
 from tests.support.pools import observation, spec
 from tidegate.shared.values import Mode, Skill
 
 LEAD_S, PRICE = 60.0, 2.0
+NOTHING = (0.0,) * len(KINDS)
 UNKNOWN = lived(Worlds(), spec(), observation())
 
 
@@ -31,7 +33,7 @@ def worlds_of(paid: Mapping[Mode, float], late_rows: Mapping[float, float], seco
         replica_s=tuple((1 + kind.headroom) * paid[kind.mode] for kind in KINDS),
         late_rows=tuple(late.get(kind, 0.0) for kind in KINDS),
     )
-    return Worlds(KINDS, pools, seconds)
+    return Worlds(KINDS, pools, seconds, lately_s=NOTHING)
 
 
 def level(leads: float, at: float = -0.2) -> Worlds:
@@ -41,7 +43,7 @@ def level(leads: float, at: float = -0.2) -> Worlds:
         replica_s=tuple((1 + kind.headroom) * 1000.0 for kind in KINDS),
         late_rows=tuple(1e6 if kind.headroom < at else 0.0 for kind in KINDS),
     )
-    return Worlds(KINDS, pools, leads * LEAD_S)
+    return Worlds(KINDS, pools, leads * LEAD_S, lately_s=NOTHING)
 
 
 def costs(shadow: float, floor: float, full: float, seconds: float = 86_400.0) -> Worlds:
@@ -158,3 +160,23 @@ def test_headroom_waits_for_evidence() -> None:
     few, enough = (worlds_of(dict.fromkeys(LADDER, 1000.0), late_rows, leads * LEAD_S) for leads in (19.0, 20.0))
     assert wished(Mode.FULL, "set", few, LEAD_S, 50.0).headroom == 0.0
     assert wished(Mode.FULL, "set", enough, LEAD_S, 50.0).headroom == 0.2
+
+
+@pytest.mark.parametrize(("more", "after"), [(0.35, Mode.FULL), (0.45, Mode.FLOOR)])
+def test_what_lately_cost_far_more_is_left_whatever_it_saved_before(more: float, after: Mode) -> None:
+    """Full saves a fifth in the long run: of 1000 replica-seconds shadow pays in a day, 20 in so long as is lately."""
+    before = costs(1000.0, 1000.0, 800.0)
+    usual_s = 1000.0 / before.seconds * LATELY_LEADS * LEAD_S / math.log(2.0)
+    lately_s = tuple(more * usual_s if kind.mode is Mode.FULL else 0.0 for kind in KINDS)
+    verdict = judge(Trust(Mode.FULL), skill(0.5), dataclasses.replace(before, lately_s=lately_s), LEAD_S, PRICE)
+    assert verdict.mode is after
+    assert ("lately full cost 45% more than shadow" in verdict.reason) is (after is Mode.FLOOR)
+
+
+def test_nobody_climbs_to_what_lately_cost_far_more() -> None:
+    before = costs(1000.0, 990.0, 800.0)
+    lately_s = tuple(50.0 if kind.mode is Mode.FULL else 0.0 for kind in KINDS)
+    for mode in (Mode.SHADOW, Mode.FLOOR):
+        assert (
+            judge(Trust(mode), skill(0.5), dataclasses.replace(before, lately_s=lately_s), LEAD_S, PRICE).mode is mode
+        )
