@@ -26,7 +26,8 @@ AROUND = 2 * MOST_STEPS + 1
 """A step stands out from the median of so many steps around it: a spike of MOST_STEPS doesn't move that."""
 
 AT_ONCE = 0.4
-"""Share of a spike's height that its first step rises, and its last one falls."""
+"""Share of a spike's height that its first two steps rise, and its last two fall: one that begins ten seconds before a
+minute is over has but a sixth of its height there."""
 
 LEAST_PERIOD = 3 * AROUND
 MOST_APART = 8
@@ -122,7 +123,8 @@ def _sharp(out: NDArray[np.bool_], excess: FloatArray) -> NDArray[np.bool_]:
         return out
     known = np.concatenate(([0.0], np.nan_to_num(excess), [0.0]))
     highest = np.array([known[a + 1 : b + 2].max() for a, b in zip(first, last, strict=True)])
-    rise, fall = known[first + 1] - known[first], known[last + 1] - known[last + 2]
+    rise = np.maximum(known[first + 1], known[first + 2]) - known[first]
+    fall = np.maximum(known[last + 1], known[last]) - known[last + 2]
     sharp = (last - first < MOST_STEPS) & (np.minimum(rise, fall) >= AT_ONCE * highest)
     kept = np.zeros(len(out) + 1)
     np.add.at(kept, first[sharp], 1.0)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from scaler.observation import PoolForecast
+from scaler.timing import mean_between
 from tidegate.shared.values import FloatArray, Forecast, Skill
 
 MOST_STEPS = 16
@@ -46,7 +47,7 @@ def pool_forecast(
     total = np.zeros((count, steps + 1))
     weights = {}
     for model, one in usable.items():
-        rows = np.maximum(0.0, _mean_between(one, edges)[:count]) * cost_rows.get(model, 1.0)
+        rows = np.maximum(0.0, mean_between(one, edges)[:count]) * cost_rows.get(model, 1.0)
         weights[model] = float(rows[:, 1:].mean())
         total += rows
     held = sorted(model for model in demand_rps if model not in usable)
@@ -54,18 +55,6 @@ def pool_forecast(
     note = f"no forecast for {', '.join(held)}: held at the demand now" if held else ""
     covered = all(one.start_s <= now_s - tick_s + 1e-6 for one in usable.values())
     return PoolForecast(step_s, total[:, 1:], _pool_skill(usable, weights), note, total[:, 0] if covered else None)
-
-
-def _mean_between(forecast: Forecast, edges: FloatArray) -> FloatArray:
-    """Mean of each path between neighbouring edges; before its first and after its last step a path stays level."""
-    paths = forecast.paths_rps
-    steps = paths.shape[1]
-    position = (edges - forecast.start_s) / forecast.step_s
-    whole = np.clip(np.floor(position), 0, steps - 1).astype(np.intp)
-    total = np.concatenate([np.zeros((paths.shape[0], 1)), np.cumsum(paths, axis=1)], axis=1)
-    integral = total[:, whole] + paths[:, whole] * (position - whole)
-    mean: FloatArray = np.diff(integral, axis=1) / np.diff(position)
-    return mean
 
 
 def _pool_skill(forecasts: Mapping[str, Forecast], weights: Mapping[str, float]) -> Skill:

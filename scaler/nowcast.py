@@ -4,7 +4,8 @@ A forecast is as old as the forecaster's step, the routers' last reading is not.
 tick should have brought are moved by what it did bring: an ensemble Kalman filter of one observation, without
 perturbations (Whitaker & Hamill, Monthly Weather Review 130, 2002). How far a surprise persists is what the paths
 themselves say of it: the slope of a later step on the present one. A burst that lies outside of all that the paths
-know persists fully: nothing in the past says how it will end, so it is believed until the next reading.
+know persists fully: nothing in the past says how it will end, so it is believed until the next reading. Its level does,
+not the surprise: a spike that comes a minute early is not one more spike on top of the one that was due.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ from scaler.wording import figure
 ORDINARY = 2.0
 """Surprises of up to so many standard deviations persist as the paths say …"""
 UNHEARD_OF = 4.0
-"""… those of so many and more, upwards, persist fully."""
+"""… the level that those of so many and more, upwards, bring persists until the paths say more."""
 
 
 @lru_cache(maxsize=1)  # planners that share a forecast, as a sweep's do, ask one after the other
@@ -39,10 +40,11 @@ def nowcast(forecast: PoolForecast, demand_rows_per_s: float, tick_s: float) -> 
     inflated = max(spread, surprise * surprise - noise)
     gain = inflated / (inflated + noise)
     slope = np.clip(known @ paths / (len(known) * spread), 0.0, 1.0) if spread > 1e-12 else np.ones(paths.shape[1])
-    strange = (surprise / np.sqrt(spread + noise) - ORDINARY) / (UNHEARD_OF - ORDINARY)
-    persists = slope + min(max(strange, 0.0), 1.0) * (1.0 - slope)
     narrowed = spread / (spread + noise) / (1.0 + np.sqrt(noise / (spread + noise)))
-    moved = paths + gain * surprise * persists - narrowed * np.outer(known, slope)
+    moved = paths + gain * surprise * slope - narrowed * np.outer(known, slope)
+    strange = (surprise / np.sqrt(spread + noise) - ORDINARY) / (UNHEARD_OF - ORDINARY)
+    level = expected + gain * surprise
+    moved = moved + min(max(strange, 0.0), 1.0) * np.maximum(0.0, level - moved.mean(axis=0))
     note = forecast.note
     if strange > 0.0:
         said = f"{figure(demand_rows_per_s)} rows/s came where {figure(expected)} were expected: paths moved up"

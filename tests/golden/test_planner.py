@@ -6,7 +6,8 @@ names it again. After a wished change, `TIDEGATE_REWRITE=1 pytest tests/golden` 
 Readings: `pool KEY=VALUE…` (of the wishes, first block only) · `ready N` · `starting S…` (seconds until ready, or none)
 · `demand R` · `served R` · `outstanding R` (rows/s and rows, `?` is no reading) · `forecast R…` (one level per tick
 ahead, the last one stays; several paths by `|`; `?` none) · `expected R…` (what each path said of the last tick, `?`
-nothing) · `skill SEASONAL LAST ORIGINS` · `tick [×N]` (passes).
+nothing) · `minutes AGO R…` (in place of both: a forecaster that steps by the minute, its first begun so many seconds
+before) · `skill SEASONAL LAST ORIGINS` · `tick [×N]` (passes).
 """
 
 import dataclasses
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scaler.demand import grid, pool_forecast
 from scaler.observation import Observation, PoolForecast, PoolSpec
 from scaler.planner import Memory, plan
 from tests.support.pools import observation, spec
 from tests.support.recorded import assert_recorded
-from tidegate.shared.values import Mode, Plan, Skill
+from tidegate.shared.values import Forecast, Mode, Plan, Skill
 
 TRACES = sorted((Path(__file__).parent / "planner").glob("*.txt"))
 
@@ -35,6 +37,7 @@ class Script:
         self.levels: list[list[float]] = []
         self.expected: list[float] | None = None
         self.skill = Skill(50, 0.3, 0.3, 0.95)
+        self.minutes: Forecast | None = None
         self.memory = Memory()
 
     def tell(self, line: str) -> list[str]:
@@ -53,6 +56,8 @@ class Script:
             self.levels = [] if words == ["?"] else [[float(level) for level in path.split()] for path in paths]
         elif name == "expected":
             self.expected = None if words == ["?"] else [float(word) for word in words]
+        elif name == "minutes":
+            self.minutes = _by_minutes(self.now.now_s - float(words[0]), [float(word) for word in words[1:]])
         elif name == "skill":
             self.skill = Skill(int(words[2]), float(words[0]), float(words[1]), 0.95)
         else:
@@ -70,12 +75,23 @@ class Script:
         return _written(decided)
 
     def _forecast(self) -> PoolForecast | None:
+        if self.minutes is not None:
+            now, ahead_s = self.now, self.now.window_s + self.now.lead.seconds
+            step_s = grid(now.window_s, now.tick_s)
+            return pool_forecast({"m": self.minutes}, {}, {}, now.now_s, ahead_s, step_s, now.tick_s)
         if not self.levels:
             return None
         steps = math.ceil((self.now.window_s + self.now.lead.seconds) / self.now.tick_s)
         rows = [(path + [path[-1]] * steps)[:steps] for path in self.levels]
         present = None if self.expected is None else np.array(self.expected)
         return PoolForecast(self.now.tick_s, np.array(rows), self.skill, present_rows_per_s=present)
+
+
+def _by_minutes(start_s: float, rates: list[float]) -> Forecast:
+    """A forecast that is sure of these minutes, in twenty equal paths."""
+    paths = np.tile(rates, (20, 1))
+    skill = Skill(50, 0.3, 0.3, 0.95)
+    return Forecast("m", start_s, start_s, 60.0, (0.5,), paths[:1], 60.0, paths.max(axis=1)[:1], paths, skill)
 
 
 def _wish(word: str) -> tuple[str, Any]:

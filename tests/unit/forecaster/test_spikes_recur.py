@@ -31,6 +31,17 @@ def test_nothing_is_due_before_it_came_in_most_of_the_last_cycles():
     assert comb.at(4 * PERIOD + np.arange(PERIOD))[40] == 0.0
 
 
+def test_a_spike_that_begins_and_ends_within_a_step_is_as_sharp_as_one_that_does_not():
+    """Ten seconds too early: a sixth of the height in the minute before it, five sixths in its last."""
+    rates = RNG.poisson(50.0, size=8 * PERIOD).astype(float)
+    for step, share in enumerate((1 / 6, 1.0, 1.0, 5 / 6)):
+        rates[40 + step :: PERIOD] += 240.0 * share
+    base, comb = learn(rates, (PERIOD,))
+    due = comb.at(8 * PERIOD + np.arange(PERIOD))
+    assert due[40:44] == pytest.approx([40.0, 240.0, 240.0, 200.0], rel=0.2)
+    assert base[4 * PERIOD :].max() < 130
+
+
 def test_an_accident_is_not_due_again():
     rates = with_spikes(8, [0.0] * 7 + [300.0])
     base, comb = learn(rates, (PERIOD,))

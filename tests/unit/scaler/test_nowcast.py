@@ -43,6 +43,11 @@ def test_a_burst_that_no_path_knows_is_believed_to_last() -> None:
     assert "300 rows/s came where 100 were expected" in moved.note
 
 
+def test_a_spike_that_comes_early_is_not_added_to_the_one_that_was_due() -> None:
+    due = ahead(np.tile([100.0, 300.0, 350.0, 100.0], (50, 1)), np.linspace(95.0, 105.0, 50))
+    assert nowcast(due, 300.0, 10.0).paths_rows_per_s[0] == pytest.approx([300.0, 300.0, 350.0, 300.0], rel=0.01)
+
+
 def test_an_ordinary_surprise_lasts_as_long_as_those_of_the_past() -> None:
     moved = nowcast(persistent(0.5), 115.0, 10.0).paths_rows_per_s.mean(axis=0)
     assert moved[0] == pytest.approx(115.0, abs=1.5)

@@ -15,10 +15,10 @@ def forecast(paths: list[list[float]], skill: Skill = NO_SKILL) -> Forecast:
 
 
 def test_work_is_demand_times_cost_added_path_by_path() -> None:
-    forecasts = {"a": forecast([[1.0, 2.0], [3.0, 4.0]]), "b": forecast([[10.0, 10.0], [20.0, 20.0]])}
+    forecasts = {"a": forecast([[1.0, 1.0], [3.0, 3.0]]), "b": forecast([[10.0, 10.0], [20.0, 20.0]])}
     pool = pool_forecast(forecasts, {"a": 2.0, "b": 0.5}, {}, 100.0, 20.0, 10.0, 10.0)
     assert pool is not None
-    assert pool.paths_rows_per_s.tolist() == [[7.0, 9.0], [16.0, 18.0]]
+    assert pool.paths_rows_per_s.tolist() == [[7.0, 7.0], [16.0, 16.0]]
 
 
 def test_the_grid_starts_now_and_keeps_means() -> None:
