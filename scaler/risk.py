@@ -27,6 +27,8 @@ RAREST = 0.1
 furthest of a few hundred paths are errors of other days, and no guide. What rarer misses cost, headroom learns."""
 REACH = 3
 """The search looks so far beyond a replica that isn't worth it: where replicas start, a later one may be again."""
+NOBODY = 40.0
+"""A path on which nobody waits too long but for one in exp(40) counts as one on which nobody does."""
 KEPT = 64
 """Answers about a forecast that are kept: the next candidate, and another pool's planner with the same forecast, ask
 for them again."""
@@ -66,7 +68,7 @@ def choose(spec: PoolSpec, observation: Observation, forecast: PoolForecast, nea
     ends = step_s * np.arange(1, steps + 1)
 
     def late(replicas: int) -> FloatArray:
-        return _late_rows(forecast, tuple(capacity[replicas].tolist()), backlog, spec.slo_wait_s)
+        return _late_rows(forecast, capacity[replicas].tobytes(), backlog, spec.slo_wait_s)
 
     def worth(last: int) -> bool:
         saved = price * (late(last - 1) - late(last))
@@ -123,15 +125,11 @@ def available(candidates: np.ndarray, observation: Observation, steps: int, step
 
 
 @lru_cache(maxsize=KEPT)
-def _late_rows(
-    forecast: PoolForecast, capacity: tuple[float, ...], backlog_rows: float, slo_wait_s: float
-) -> FloatArray:
-    return late_rows(forecast.paths_rows_per_s, forecast.step_s, np.array(capacity), backlog_rows, slo_wait_s)
+def _late_rows(forecast: PoolForecast, capacity: bytes, backlog_rows: float, slo_wait_s: float) -> FloatArray:
+    return late_rows(forecast, np.frombuffer(capacity), backlog_rows, slo_wait_s)
 
 
-def late_rows(
-    paths: FloatArray, step_s: float, capacity: FloatArray, backlog_rows: float, slo_wait_s: float
-) -> FloatArray:
+def late_rows(forecast: PoolForecast, capacity: FloatArray, backlog_rows: float, slo_wait_s: float) -> FloatArray:
     """Mean late rows until the end of each step, shape (steps,); `capacity` rows/s has that shape too.
 
     A fluid queue, first in, first out: who comes while more waits than is served within the SLO is late. So is what
@@ -140,7 +138,12 @@ def late_rows(
     P(wait > w) ≈ exp(-2 (1 - ρ)/ρ · C · w), the heavy-traffic limit for Poisson arrivals of equal work (Kingman 1961),
     are late at least; it is what makes small pools need more room than large ones.
     """
-    demands = np.ascontiguousarray(paths.T)
+    demands, peaks = _by_peak(forecast)
+    least, first, queues = float(capacity.min()), 0, 0
+    if backlog_rows <= 0.0:
+        room = 2.0 * slo_wait_s * least
+        first, queues = peaks.searchsorted((least * room / (room + NOBODY), least))
+    demands = demands[:, first:]
     rate = capacity[:, None]
     allowed = slo_wait_s * rate
     over = demands - rate  # shape (steps, paths), as all that follows
@@ -149,13 +152,20 @@ def late_rows(
     share /= np.maximum(demands, 1e-9)
     np.exp(share, out=share)
     left: FloatArray = np.zeros(len(capacity))
-    queues = np.flatnonzero((over.max(axis=0, initial=0.0) > 0.0) | (backlog_rows > 0.0))
-    if queues.size:
-        too_long, still = _queueing(step_s * over[:, queues], allowed, backlog_rows)
-        share[:, queues] = np.maximum(share[:, queues], too_long)
+    if queues < len(peaks):
+        too_long, still = _queueing(forecast.step_s * over[:, queues - first :], allowed, backlog_rows)
+        np.maximum(share[:, queues - first :], too_long, out=share[:, queues - first :])
         left = np.add.reduce(still, axis=1)
-    until: FloatArray = (np.cumsum(np.einsum("sp,sp->s", share, demands)) * step_s + left) / len(paths)
+    until: FloatArray = (np.einsum("sp,sp->s", share, demands).cumsum() * forecast.step_s + left) / len(peaks)
     return until
+
+
+@lru_cache(maxsize=KEPT)
+def _by_peak(forecast: PoolForecast) -> tuple[FloatArray, FloatArray]:
+    """The paths, shape (steps, paths), those that rise highest last, and how high each rises."""
+    peaks = forecast.paths_rows_per_s.max(axis=1)
+    order = peaks.argsort()
+    return np.ascontiguousarray(forecast.paths_rows_per_s[order].T), peaks[order]
 
 
 def _queueing(net_rows: FloatArray, allowed_rows: FloatArray, backlog_rows: float) -> tuple[FloatArray, FloatArray]:

@@ -20,9 +20,7 @@ def worth(spec: PoolSpec, observation: Observation, kept: int, wanted: int) -> t
     available = risk.available(np.arange(kept, wanted + 1), observation, steps, ahead.step_s)
     capacity = risk.planning_rate(spec, observation) * available
     backlog = observation.outstanding_rows or 0.0
-    late = np.array(
-        [risk.late_rows(ahead.paths_rows_per_s, ahead.step_s, one, backlog, spec.slo_wait_s)[-1] for one in capacity]
-    )
+    late = np.array([risk.late_rows(ahead, one, backlog, spec.slo_wait_s)[-1] for one in capacity])
     return tuple(float(one) for one in spec.miss_price * np.maximum(0.0, late[:-1] - late[1:]))
 
 

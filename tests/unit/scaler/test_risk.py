@@ -78,7 +78,7 @@ def test_a_dearer_miss_never_asks_for_fewer(seed: int, price: float, factor: flo
 def test_each_replica_more_means_fewer_late_rows(seed: int, backlog: float) -> None:
     paths = np.random.default_rng(seed).gamma(2.0, 20.0, (10, 13))
     capacity = 9.0 * available(np.arange(21), observation(ready=4), 13, 10.0)
-    late = np.array([late_rows(paths, 10.0, one, backlog, 0.5) for one in capacity])
+    late = np.array([late_rows(forecast(paths), one, backlog, 0.5) for one in capacity])
     assert (np.diff(late, axis=0) <= 1e-6).all()
     assert (late >= 0).all()
 
@@ -100,7 +100,7 @@ def test_the_implied_quantile_is_told() -> None:
 def test_who_comes_while_the_queue_is_too_long_is_late_also_while_it_drains() -> None:
     """50 rows/s for 10 s and then 5, one replica of 10: the queue of 400 takes 80 s, in which everybody is late."""
     paths = np.array([[50.0] + [5.0] * 9])
-    late = late_rows(paths, 10.0, np.full(10, 10.0), 0.0, 0.5)
+    late = late_rows(forecast(paths), np.full(10, 10.0), 0.0, 0.5)
     waits_still = 400 - 5 * 10 * np.arange(10) - 5
     assert late == pytest.approx(500.0 + 50.0 * np.arange(10) + np.maximum(waits_still, 0.0), abs=60.0)
 
