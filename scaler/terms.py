@@ -105,5 +105,7 @@ def peaks(forecast: PoolForecast, observation: Observation, levels: Sequence[flo
     """Quantiles of the highest demand in the decision window, rows/s, shape (levels,)."""
     highest = risk.highest_rows_per_s(forecast, risk.window_steps(forecast, observation))
     places = np.array(levels) * (len(highest) - 1)
-    found: FloatArray = np.interp(places, np.arange(len(highest)), highest)
+    below = places.astype(np.intp)
+    above = np.minimum(below + 1, len(highest) - 1)
+    found: FloatArray = highest[below] + (places - below) * (highest[above] - highest[below])
     return found
