@@ -26,8 +26,12 @@ AROUND = 2 * MOST_STEPS + 1
 """A step stands out from the median of so many steps around it: a spike of MOST_STEPS doesn't move that."""
 
 AT_ONCE = 0.4
-"""Share of a spike's height that its first two steps rise, and its last two fall: one that begins ten seconds before a
-minute is over has but a sixth of its height there."""
+"""Share of a spike's height that its first step rises, and its last one falls …"""
+
+FLAT = 0.8
+LEAST_FLAT = 2
+"""… or the share of it that each step between them has, of which there are so many at least: a spike of some minutes that
+begins ten seconds before a minute is over has but a sixth of it there. (A peak of fewer steps could be a tide's.)"""
 
 LEAST_PERIOD = 3 * AROUND
 MOST_APART = 8
@@ -123,9 +127,11 @@ def _sharp(out: NDArray[np.bool_], excess: FloatArray) -> NDArray[np.bool_]:
         return out
     known = np.concatenate(([0.0], np.nan_to_num(excess), [0.0]))
     highest = np.array([known[a + 1 : b + 2].max() for a, b in zip(first, last, strict=True)])
-    rise = np.maximum(known[first + 1], known[first + 2]) - known[first]
-    fall = np.maximum(known[last + 1], known[last]) - known[last + 2]
-    sharp = (last - first < MOST_STEPS) & (np.minimum(rise, fall) >= AT_ONCE * highest)
+    between = zip(first + 1, last, strict=True)
+    flat = np.array([known[a + 1 : b + 1].min() if b - a >= LEAST_FLAT else 0.0 for a, b in between])
+    rise, fall = known[first + 1] - known[first], known[last + 1] - known[last + 2]
+    steep = (np.minimum(rise, fall) >= AT_ONCE * highest) | (flat >= FLAT * highest)
+    sharp = (last - first < MOST_STEPS) & steep
     kept = np.zeros(len(out) + 1)
     np.add.at(kept, first[sharp], 1.0)
     np.add.at(kept, last[sharp] + 1, -1.0)
