@@ -30,8 +30,8 @@ AT_ONCE = 0.4
 
 FLAT = 0.8
 LEAST_FLAT = 2
-"""… or the share of it that each step between them has, of which there are so many at least: a spike of some minutes that
-begins ten seconds before a minute is over has but a sixth of it there. (A peak of fewer steps could be a tide's.)"""
+"""… or the share of it that each step between them has, of which there are so many at least: a spike of some minutes
+that begins ten seconds before a minute is over has but a sixth of it there. (A shorter peak could be a tide's.)"""
 
 LEAST_PERIOD = 3 * AROUND
 MOST_APART = 8
