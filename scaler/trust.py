@@ -26,6 +26,8 @@ BREACH = 0.4
 """A mode that lately cost so much more than shadow is left and avoided, whatever it saved before: a season broke."""
 HEADROOM_MARGIN = 0.01
 """A headroom that has cost so little more than the best is as good."""
+SAFE = 0.5
+"""What is taken off must have saved such a share of itself: where misses ate up more, the load isn't level."""
 USUAL_PRICE = 3.0
 """Price of a late request (replica-seconds) at which what is asked for without headroom is presumed the cheapest …"""
 STEEPNESS = 30.0
@@ -74,7 +76,7 @@ def _saved(worlds: Worlds, lead_s: float, miss_price: float) -> Saved:
     return {
         kind: (1.0 - doubt) * gain + doubt * _presumed(kind.headroom, miss_price)
         for kind, gain in worlds.saved(miss_price).items()
-        if known or kind.headroom <= 0.0
+        if kind.headroom == 0.0 or (known if kind.headroom > 0.0 else gain >= SAFE * -kind.headroom)
     }
 
 

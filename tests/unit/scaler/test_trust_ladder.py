@@ -154,6 +154,17 @@ def test_no_more_is_taken_off_than_would_have_been_safe() -> None:
     assert judge(Trust(), skill(-0.5), level(1000.0, at=0.0), LEAD_S, PRICE).headroom == 0.0
 
 
+def test_where_misses_ate_up_most_of_it_the_load_is_not_level_and_nothing_is_taken_off() -> None:
+    """A tenth less would have saved a tenth, less 20 or 30 late rows at a price of 2, of 1000 replica-seconds."""
+    for late_rows, headroom in ((20.0, -0.1), (30.0, 0.0)):
+        worlds = level(1000.0, at=-0.1)
+        late = tuple(
+            late_rows if kind == (Mode.SHADOW, -0.1) else 1e6 if kind.headroom else 0.0 for kind in worlds.kinds
+        )
+        worlds = dataclasses.replace(worlds, pools=dataclasses.replace(worlds.pools, late_rows=late))
+        assert wished(Mode.SHADOW, "set", worlds, LEAD_S, PRICE).headroom == headroom
+
+
 def test_headroom_waits_for_evidence() -> None:
     """That some were late in the first hour is no reason to add any yet: that may be how the load began."""
     late_rows = {0.0: 60.0, 0.05: 10.0, 0.1: 5.0, 0.2: 0.0, 0.35: 0.0}
