@@ -9,8 +9,6 @@ late, as a whole: what the price of a miss then makes of it is to be ready for t
 announced all of that changes nothing, and is left out.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,35 +20,21 @@ GOLDEN = (5.0**0.5 - 1.0) / 2.0
 """Multiples of it spread over [0, 1) with no period, unlike every second or every tenth path."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """Paths that are `before` up to the share `at` of each step and `after` from there on; all (paths, steps)."""
-
-    before: FloatArray
-    after: FloatArray
-    at: FloatArray
-
-
 def mean_between(forecast: Forecast, edges: FloatArray) -> FloatArray:
     """Mean of each path between neighbouring times, shape (paths, edges - 1).
 
     Before its first and after its last step a path stays level.
     """
     paths = forecast.paths_rps
-    steps = paths.shape[1]
+    position = (edges - forecast.start_s) / forecast.step_s
+    width = np.diff(position)
     jumps = announced(paths)
-    moved = play(len(paths)) if jumps.any() else np.zeros(len(paths))
-    position = (edges - forecast.start_s) / forecast.step_s + moved[:, None]
-    whole = np.clip(np.floor(position), 0, steps - 1).astype(np.intp)
-    share = position - whole
-    total = np.concatenate([np.zeros((len(paths), 1)), np.cumsum(paths, axis=1)], axis=1)
-    within = placed(paths, jumps)
-    before, after, at = (np.take_along_axis(one, whole, axis=1) for one in (within.before, within.after, within.at))
-    inside = before * np.minimum(share, at) + after * np.maximum(share - at, 0.0)
-    level = np.take_along_axis(paths, whole, axis=1) * share
-    begun = np.take_along_axis(total, whole, axis=1)
-    integral: FloatArray = begun + np.where((share < 0.0) | (share > 1.0), level, inside)
-    mean: FloatArray = np.diff(integral, axis=1) / np.diff(position, axis=1)
+    if len(jumps):
+        position = position + play(len(paths))[:, None]
+    integral = _level(paths, position)
+    for step in jumps:
+        integral += placed(paths, step, np.clip(position - step, 0.0, 1.0))
+    mean: FloatArray = np.diff(integral, axis=1) / width
     return mean
 
 
@@ -60,34 +44,45 @@ def play(count: int) -> FloatArray:
     return PLAY * (2.0 * turns - 1.0)
 
 
-def announced(paths: FloatArray) -> NDArray[np.bool_]:
-    """Which steps hold a jump that the paths agree on, or begin with one, shape (steps,).
+def announced(paths: FloatArray) -> NDArray[np.intp]:
+    """Which steps hold a jump that the paths agree on, or begin with one, shape (jumps,).
 
     There the paths' mean moves by more in two steps than in the one before and the one after these together, by more
     than a step earlier or later, and by more than the paths differ in it: tides and noise stay level within a step.
     Beyond both ends the mean is taken to go on as it does there.
     """
-    found = np.zeros(paths.shape[1], dtype=np.bool_)
-    if len(found) >= 3:
-        mean = paths.mean(axis=0)
-        moves = np.abs(np.diff(mean))
-        moves = np.concatenate([moves[:1], moves, moves[-1:]])
-        size = np.abs(mean[2:] - mean[:-2])
-        around = np.concatenate([[0.0], size, [0.0]])
-        highest = (size >= around[:-2]) & (size > around[2:])
-        spread = (paths[:, 2:] - paths[:, :-2]).std(axis=0)
-        found[1:-1] = highest & (size > moves[:-3] + moves[3:]) & (size > spread)
-    return found
+    if paths.shape[1] < 3:
+        return np.zeros(0, dtype=np.intp)
+    mean = paths.mean(axis=0)
+    moves = np.abs(np.diff(mean))
+    moves = np.concatenate([moves[:1], moves, moves[-1:]])
+    size = np.abs(mean[2:] - mean[:-2])
+    around = np.concatenate([[0.0], size, [0.0]])
+    highest = (size >= around[:-2]) & (size > around[2:])
+    steep = np.flatnonzero(highest & (size > moves[:-3] + moves[3:]))
+    spread = (paths[:, steep + 2] - paths[:, steep]).std(axis=0)
+    result: NDArray[np.intp] = steep[size[steep] > spread] + 1
+    return result
 
 
-def placed(paths: FloatArray, jumps: NDArray[np.bool_]) -> Placed:
-    """Each path's jumps, in these steps, at the moment that its mean of the step tells; the means are kept."""
-    before, after = paths.copy(), paths.copy()
-    at: FloatArray = np.zeros(paths.shape)
-    if jumps.any():
-        left, here, right = paths[:, :-2], paths[:, 1:-1], paths[:, 2:]
-        between = jumps[1:-1] & ((here - left) * (right - here) > 0.0)
-        np.divide(right - here, right - left, out=at[:, 1:-1], where=between)
-        before[:, 1:-1] = np.where(between, left, here)
-        after[:, 1:-1] = np.where(between, right, here)
-    return Placed(before, after, at)
+def placed(paths: FloatArray, step: int, share: FloatArray) -> FloatArray:
+    """What a path brings over the first `share` (paths, n) of a step beyond a level one, when it jumps within it.
+
+    Each jumps at the moment that its mean of the step tells; nothing is left of it at the end of the step.
+    """
+    before, here, after = paths[:, step - 1 : step + 2].T[:, :, None]
+    between = (here - before) * (after - here) > 0.0
+    at = np.divide(after - here, after - before, out=np.zeros(here.shape), where=between)
+    beyond: FloatArray = (before - here) * share + (after - before) * np.maximum(share - at, 0.0)
+    return np.where(between, beyond, 0.0)
+
+
+def _level(paths: FloatArray, position: FloatArray) -> FloatArray:
+    """Integral of each path, level within its steps, up to these positions, (n,) or (paths, n); in units of a step."""
+    count, steps = paths.shape
+    whole = np.clip(np.floor(position), 0, steps - 1).astype(np.intp)
+    total = np.zeros((count, steps))
+    np.cumsum(paths[:, :-1], axis=1, out=total[:, 1:])
+    places = steps * np.arange(count)[:, None] + whole
+    result: FloatArray = total.ravel()[places] + paths.ravel()[places] * (position - whole)
+    return result
