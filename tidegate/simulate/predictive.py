@@ -1,5 +1,6 @@
 """The production planner on the production forecaster, in the simulated world. PURE."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,12 +52,20 @@ class Forecasts:
         self._step_s = model_step_s(window_s, terms.tick_s)
         self._learner = Learner(history, ahead, self._step_s, self._horizon_s)
         self._history = history
-        self._answers: dict[float, PoolForecast | None] = {}
+        self._answered: tuple[float, PoolForecast | None] = (-math.inf, None)
+        self._unrehearsed: list[PredictivePolicy] = []
         self.foreseen: list[Foreseen] = []
         """What was forecast for one start-up after the forecast was made: the last time to do something about it."""
 
-    def rehearse(self, policy: "PredictivePolicy") -> None:
-        """Replay the end of the history, at the forecaster's step: what trust a policy begins with."""
+    def join(self, policy: "PredictivePolicy") -> None:
+        """Let the policy plan by this forecaster. All join before the first of them decides."""
+        self._unrehearsed.append(policy)
+
+    def rehearse(self) -> None:
+        """Replay the end of the history, at the forecaster's step: what trust those who joined begin with."""
+        if not self._unrehearsed:
+            return
+        policies, self._unrehearsed = self._unrehearsed, []
         tick_s = max(1, round(self._step_s))
         ticks = int(min(REHEARSED_S, REHEARSED_SHARE * len(self._history.counts)) / tick_s)
         seconds = ticks * tick_s
@@ -65,22 +74,23 @@ class Forecasts:
         counts = self._history.counts
         before = counts[-seconds - tick_s : -seconds]
         terms = replace(self._terms, tick_s=tick_s)
-        replay({"rehearsal": policy}, terms, counts[-seconds:], before, self._history.end_s - seconds)
+        by_name = {str(at): policy for at, policy in enumerate(policies)}
+        replay(by_name, terms, counts[-seconds:], before, self._history.end_s - seconds)
 
     def at(self, view: View) -> PoolForecast | None:
-        """The pool's demand from now on; None when nothing was seen yet. What was answered for a time is kept."""
-        if view.now_s not in self._answers:
+        """The pool's demand from now on; None when nothing was seen yet. Those who share it all take a tick before the
+        next begins, so the last answer is kept."""
+        if view.now_s != self._answered[0]:
             arrived_rps = float(view.arrived.mean()) if len(view.arrived) else 0.0
             ahead = self._learner.ahead(view.now_s)
             found = {} if ahead is None else {MODEL: ahead}
             answer = pool_forecast(
                 found, {}, {MODEL: arrived_rps}, view.now_s, self._horizon_s, self._grid_s, float(len(view.arrived))
             )
+            self._answered = (view.now_s, answer)
             if view.now_s >= self._history.end_s:
-                self._answers.clear()  # all who share it take a tick before the next begins; rehearsals don't
                 self._note(view.now_s, answer)
-            self._answers[view.now_s] = answer
-        return self._answers[view.now_s]
+        return self._answered[1]
 
     def _note(self, now_s: float, answer: PoolForecast | None) -> None:
         if answer is None:
@@ -109,10 +119,11 @@ class PredictivePolicy:
         )
         self._memory = planner.Memory()
         self.plan: Plan | None = None
-        forecasts.rehearse(self)
+        forecasts.join(self)
 
     def decide(self, view: View) -> int:
         """The planner's decision; `plan` has its reasons."""
+        self._forecasts.rehearse()
         observation = Observation(
             now_s=view.now_s,
             tick_s=float(len(view.arrived) or self._terms.tick_s),
