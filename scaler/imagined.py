@@ -5,7 +5,7 @@ differences are used. There are many, and each tick moves all, so they are compu
 ticks are tuples, which can be compared and written down.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,25 +43,28 @@ class Imagined:
         make wait too long (as in `risk.late_rows`).
         """
         now_s, fade = observation.now_s, 0.5 ** (passed_s / HALF_LIFE_S)
-        ready: IntArray = np.array(self.ready)
-        helping = ready.astype(np.float64)
-        for at_s, counts in self.starting:
-            if at_s <= now_s:
-                ready = ready + counts
-                helping = helping + np.array(counts) * min(1.0, (now_s - at_s) / passed_s)
+        ready, starting = self.ready, self.starting
+        helping: FloatArray = np.array(ready, dtype=np.float64)
+        due = [one for one in starting if one[0] <= now_s]
+        if due:
+            ready = tuple(map(sum, zip(ready, *(counts for _, counts in due), strict=True)))
+            starting = tuple(one for one in starting if one[0] > now_s)
+        for at_s, counts in due:
+            helping += np.array(counts) * min(1.0, (now_s - at_s) / passed_s)
         rate = observation.capacity.rows_per_s * helping
         over = demand_rows_per_s - rate
         waiting = np.maximum(0.0, np.array(self.queue_rows) + over * passed_s)
         allowed = spec.slo_wait_s * rate
         tail = np.exp(np.minimum(0.0, over) * (2.0 * allowed / max(demand_rows_per_s, 1e-9)))
         late = demand_rows_per_s * passed_s * np.where(waiting <= allowed, tail, 1.0)
-        return replace(
-            self,
-            ready=tuple(ready.tolist()),
-            queue_rows=tuple(waiting.tolist()),
-            replica_s=tuple((fade * np.array(self.replica_s) + passed_s * np.array(self.asked)).tolist()),
-            late_rows=tuple((fade * np.array(self.late_rows) + late).tolist()),
-            starting=tuple(one for one in self.starting if one[0] > now_s),
+        return Imagined(
+            ready,
+            self.asked,
+            tuple(waiting.tolist()),
+            tuple((fade * np.array(self.replica_s) + passed_s * np.array(self.asked)).tolist()),
+            tuple((fade * np.array(self.late_rows) + late).tolist()),
+            starting,
+            self.recent,
         )
 
     def asking(self, replicas: IntArray, now_s: float, lead_s: float, keep_s: FloatArray) -> "Imagined":
@@ -81,7 +84,9 @@ class Imagined:
         if more.any():
             starting = (*starting, (now_s + lead_s, tuple(more.tolist())))
         recent = (*recent, (now_s, tuple(replicas.tolist())))
-        return replace(self, ready=ready, asked=tuple(wanted.tolist()), starting=starting, recent=recent)
+        return Imagined(
+            ready, tuple(wanted.tolist()), self.queue_rows, self.replica_s, self.late_rows, starting, recent
+        )
 
     def _highest(self, replicas: IntArray, since_s: FloatArray) -> tuple[IntArray, Timed]:
         """The most that each pool wanted since then, now included, and the wishes that may still be somebody's most."""
