@@ -62,7 +62,7 @@ def choose(spec: PoolSpec, observation: Observation, forecast: PoolForecast, nea
     price = min(spec.miss_price, 1.0 / (RAREST * rate))
     backlog = observation.outstanding_rows or 0.0
     highest = highest_rows_per_s(forecast, window)
-    peak = (float(forecast.paths_rows_per_s.max(initial=0.0)) + backlog / max(observation.tick_s, step_s)) / rate
+    peak = (float(_by_peak(forecast)[1][-1]) + backlog / max(observation.tick_s, step_s)) / rate
     most = min(spec.max_replicas, math.ceil(1.1 * peak) + 1)
     capacity = rate * available(np.arange(most + 1), observation, steps, step_s)
     ends = step_s * np.arange(1, steps + 1)
@@ -113,14 +113,14 @@ def available(candidates: np.ndarray, observation: Observation, steps: int, step
     Replicas that start are let go before ready ones, the last to become ready first.
     """
     ends = step_s * np.arange(1, steps + 1)
-    share = (ends - np.sort(observation.starting_ready_in_s)[:, None]) / step_s
-    kept = np.zeros((observation.starting + 1, steps))
-    share.clip(0.0, 1.0).cumsum(axis=0, out=kept[1:])
     new_share = ((ends - observation.lead.seconds) / step_s).clip(0.0, 1.0)
-    ready = np.minimum(candidates, observation.ready)
-    starting = np.minimum(candidates, observation.asked) - ready
-    new = np.maximum(0, candidates - observation.asked)
-    result: FloatArray = ready[:, None] + kept[starting] + new[:, None] * new_share
+    ready, new = np.minimum(candidates, observation.ready), np.maximum(0, candidates - observation.asked)
+    result: FloatArray = ready[:, None] + new[:, None] * new_share
+    if observation.starting:
+        share = (ends - np.sort(observation.starting_ready_in_s)[:, None]) / step_s
+        kept = np.zeros((observation.starting + 1, steps))
+        share.clip(0.0, 1.0).cumsum(axis=0, out=kept[1:])
+        result += kept[np.minimum(candidates, observation.asked) - ready]
     return result
 
 
