@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from tidegate.shared.values import FloatArray, Forecast
 
-PLAY = 0.5
-"""Paths come early or late by at most this share of a step, evenly spread."""
+PLAY = 1.0
+"""Paths come early or late by at most so many steps, evenly spread."""
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
 """Multiples of it spread over [0, 1) with no period, unlike every second or every tenth path."""
 
