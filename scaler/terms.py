@@ -60,14 +60,20 @@ def tracking_term(spec: PoolSpec, observation: Observation, recent: Wishes) -> t
     """Target tracking of the demand: what decides where no forecast may. Scale-in waits as the HPA's does.
 
     It reads what is offered, not what is served, so that a pool that is short of replicas doesn't hide how short.
+    Upwards it has the HPA's tolerance; downwards it would only keep a replica too many.
     """
     demand = observation.demand_rows_per_s
     if demand is None:
         return Term("tracking", None, "no reading of demand"), recent
-    wanted = math.ceil(demand / (spec.hpa.target * risk.planning_rate(spec, observation)) - 1e-9)
+    needed = demand / (spec.hpa.target * risk.planning_rate(spec, observation))
+    wanted = math.ceil(needed - 1e-9)
+    reason = f"{figure(demand)} rows/s at a target of {spec.hpa.target:.0%} ask for {wanted}"
+    last = recent[-1][1] if recent else 0
+    if last < wanted and needed <= (1.0 + spec.hpa.tolerance) * last:
+        reason += f"; within the tolerance of {spec.hpa.tolerance:.0%} {last} stay"
+        wanted = last
     window_s = spec.hpa.down.stabilization_s
     kept = latest(recent, observation.now_s, window_s, wanted)
-    reason = f"{figure(demand)} rows/s at a target of {spec.hpa.target:.0%} ask for {wanted}"
     if kept[0][1] > wanted:
         reason += f"; highest of the last {figure(window_s)} s keeps {kept[0][1]}"
     return Term("tracking", kept[0][1], reason), kept

@@ -28,6 +28,8 @@ HEADROOM_MARGIN = 0.01
 """A headroom that has cost so little more than the best is as good."""
 SAFE = 0.5
 """What is taken off must have saved such a share of itself: where misses ate up more, the load isn't level."""
+DOUBT_LEADS = 10.0
+"""What is presumed of headroom weighs as much as so many leads that were seen: an hour's calm is little evidence."""
 USUAL_PRICE = 3.0
 """Price of a late request (replica-seconds) at which what is asked for without headroom is presumed the cheapest …"""
 STEEPNESS = 30.0
@@ -67,12 +69,12 @@ def _known(worlds: Worlds, lead_s: float) -> bool:
 
 
 def _saved(worlds: Worlds, lead_s: float, miss_price: float) -> Saved:
-    """The mean of what each saved and of what its headroom is presumed to save, which weighs as much as one lead seen.
+    """The mean of what each saved and of what its headroom is presumed to save, which weighs as DOUBT_LEADS seen.
 
     Until enough is known nothing is added; what is taken off must outweigh the presumption.
     """
     known = _known(worlds, lead_s)
-    doubt = lead_s / max(worlds.seconds + lead_s, 1e-9)
+    doubt = DOUBT_LEADS * lead_s / max(worlds.seconds + DOUBT_LEADS * lead_s, 1e-9)
     return {
         kind: (1.0 - doubt) * gain + doubt * _presumed(kind.headroom, miss_price)
         for kind, gain in worlds.saved(miss_price).items()

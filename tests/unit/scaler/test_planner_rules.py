@@ -126,6 +126,15 @@ def test_target_tracking_lets_go_only_after_the_stabilisation_window() -> None:
     assert desired == [10, 10, 2]
 
 
+def test_target_tracking_has_the_tolerance_of_the_hpa_upwards() -> None:
+    """Ten replicas of 10 rows/s are right for 80 rows/s, enough for 88, and too few for 89."""
+    pool, memory, desired = spec(mode=Mode.SHADOW, miss_price=3.0), Memory(), []
+    for now_s, rows in ((0.0, 80.0), (10.0, 88.0), (20.0, 89.0)):
+        decided, memory = plan(pool, observation(now_s=now_s, ready=10, demand_rows_per_s=rows), memory)
+        desired.append(decided.desired)
+    assert desired == [10, 10, 12]
+
+
 def test_a_level_load_is_tracked_ever_closer_but_never_below_what_waits() -> None:
     """At 90 rows/s for an hour 12 replicas (80 %) turn out to be too many, until rows wait."""
     pool, memory, ready = spec(mode=Mode.SHADOW, miss_price=3.0), Memory(), 12

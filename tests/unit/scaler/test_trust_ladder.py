@@ -115,7 +115,7 @@ def test_what_it_would_have_cost_decides_once_enough_time_was_seen() -> None:
     seen = costs(1000.0, 900.0, 800.0, seconds=20 * LEAD_S)
     verdict = judge(Trust(), skill(-0.5), seen, LEAD_S, PRICE)
     assert verdict.mode is Mode.FLOOR
-    assert "full +19.0%" in verdict.reason  # of the 21 leads that count, one is presumed
+    assert "full +13.3%" in verdict.reason  # of the 30 leads that count, ten are presumed
 
 
 def late(rows: Mapping[float, float]) -> Worlds:
@@ -140,7 +140,14 @@ def test_the_headroom_is_the_one_that_would_have_cost_the_least() -> None:
 
 @pytest.mark.parametrize(
     ("leads", "price", "headroom"),
-    [(0.0, 3.0, 0.0), (3.0, 3.0, -0.05), (20.0, 3.0, -0.1), (100.0, 3.0, -0.15), (3.0, 0.3, -0.1), (20.0, 100.0, 0.0)],
+    [
+        (0.0, 3.0, 0.0),
+        (20.0, 3.0, -0.05),
+        (200.0, 3.0, -0.1),
+        (1000.0, 3.0, -0.15),
+        (3.0, 0.3, -0.1),
+        (200.0, 100.0, 0.0),
+    ],
 )
 def test_the_longer_nobody_is_late_and_the_cheaper_a_miss_the_more_is_taken_off_in_shadow(
     leads: float, price: float, headroom: float
