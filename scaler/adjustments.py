@@ -19,6 +19,12 @@ def awake(wanted: int, observation: Observation) -> Step:
     return wanted, ""
 
 
+def fall(wanted: int, lasting: int, stays_s: float) -> Step:
+    """What fell unforeseen may be back before a replica is."""
+    why = f"demand fell far below what was foreseen: {lasting} were planned before, and stay {figure(stays_s)} s"
+    return max(wanted, lasting), why
+
+
 def headroom(with_room: int, share: float) -> Step:
     """What the forecast, or a target, has cost by not knowing its own errors, or by fearing too many."""
     return with_room, f"{abs(share):.0%} {'less' if share < 0.0 else 'more'} than planned would have cost the least"

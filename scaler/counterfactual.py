@@ -11,17 +11,21 @@ from typing import NamedTuple
 import numpy as np
 
 from scaler.imagined import HALF_LIFE_S, Imagined, begin
-from scaler.observation import Observation, PoolSpec
+from scaler.observation import Observation, PoolSpec, Wishes, latest
 from scaler.risk import clearing, planning_rate
 from tidegate.shared.values import FloatArray, IntArray, Mode
 
 COMPARED = (Mode.SHADOW, Mode.FLOOR, Mode.FULL)
-HEADROOMS = (0.0, 0.05, 0.1, 0.2, 0.35)
+HEADROOMS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 """Shares that are added to what a mode asks for: what the forecast, or a target, doesn't know of its own errors."""
 RELAXED = (-0.05, -0.1, -0.15, -0.2)
 """Shares that may be taken off again in shadow, whose target is a guess: nobody said how level the load is."""
 LATELY_LEADS = 20.0
 """What was so many leads ago counts half in what was spent lately: there a season that breaks shows soon."""
+STAYS_LEADS = (6.0, 24.0, 0.0)
+"""Times, in leads, for which what was planned stays when demand fell unforeseen (`scaler/falls.py`). The first is what
+happens while there is nothing to choose by: a replica that is missing at the return costs its work at the price of a
+miss for a lead, commonly that of some tens of leads of idling."""
 
 
 class Kind(NamedTuple):
@@ -29,15 +33,18 @@ class Kind(NamedTuple):
 
     mode: Mode
     headroom: float
+    stays_leads: float
 
     def keep_s(self, lead_s: float) -> float:
         """How long what it wanted stays. As in the real one a lead, but in shadow, whose target tracking waits."""
         return 0.0 if self.mode is Mode.SHADOW else lead_s
 
 
-KINDS = (
-    *(Kind(mode, headroom) for mode in COMPARED for headroom in HEADROOMS),
-    *(Kind(Mode.SHADOW, headroom) for headroom in RELAXED),
+KINDS = tuple(
+    Kind(mode, headroom, stays_leads)
+    for mode in COMPARED
+    for headroom in (*HEADROOMS, *(RELAXED if mode is Mode.SHADOW else ()))
+    for stays_leads in STAYS_LEADS
 )
 """The first is what costs are compared with."""
 
@@ -57,6 +64,18 @@ class Worlds:
     at_s: float | None = None
     lately_s: tuple[float, ...] = ()
     """What each cost, late rows at their price, in replica-seconds that fade with a half-life of LATELY_LEADS."""
+    planned: Mapping[Mode, Wishes] = field(default_factory=dict)
+    """What each mode planned since a lead before the last fall, or now; before headroom."""
+    fell_at_s: float | None = None
+    """When demand last fell unforeseen."""
+
+    def falling(self, stays_s: float) -> bool:
+        """Whether the last fall of demand was less than that long ago."""
+        return self.at_s is not None and self.fell_at_s is not None and self.at_s - self.fell_at_s < stays_s
+
+    def lasting(self, mode: Mode, stays_s: float) -> int:
+        """What the mode plans; for so long after a fall, the most that it planned since shortly before."""
+        return self.planned[mode][0 if self.falling(stays_s) else -1][1]
 
     def saved(self, miss_price: float) -> dict[Kind, float]:
         """What each would have saved against the first, as a share of that one's replica-seconds."""
@@ -94,7 +113,13 @@ def lived(worlds: Worlds, spec: PoolSpec, observation: Observation) -> Worlds:
     cost_s = _cost_s(pools, spec.miss_price) - fade * _cost_s(worlds.pools, spec.miss_price)
     half_life_s = LATELY_LEADS * max(observation.lead.seconds, observation.tick_s)
     lately = 0.5 ** (passed_s / half_life_s) * np.array(worlds.lately_s) + cost_s
-    return Worlds(KINDS, pools, fade * worlds.seconds + passed_s, now_s, tuple(lately.tolist()))
+    return replace(
+        worlds,
+        pools=pools,
+        seconds=fade * worlds.seconds + passed_s,
+        at_s=now_s,
+        lately_s=tuple(lately.tolist()),
+    )
 
 
 def _cost_s(pools: Imagined, miss_price: float) -> FloatArray:
@@ -103,11 +128,21 @@ def _cost_s(pools: Imagined, miss_price: float) -> FloatArray:
     return cost_s
 
 
-def asked(worlds: Worlds, spec: PoolSpec, observation: Observation, wishes: Mapping[Mode, int]) -> Worlds:
-    """Each world gets what its mode wants with its headroom, and what clears its own queue within a lead."""
+def asked(
+    worlds: Worlds, spec: PoolSpec, observation: Observation, wishes: Mapping[Mode, int], fell_at_s: float | None
+) -> Worlds:
+    """Each world gets what its mode wants, or wanted before a fall, with its headroom, and what clears its queue."""
     rate, lead_s = planning_rate(spec, observation), observation.lead.seconds
     demand, pools = observation.demand_rows_per_s or 0.0, worlds.pools
-    wanted: IntArray = np.array([with_headroom(wishes[kind.mode], kind.headroom) for kind in worlds.kinds])
+    fallen_s = 0.0 if fell_at_s is None else observation.now_s - fell_at_s
+    keeps_s = lead_s + (fallen_s if fallen_s < max(STAYS_LEADS) * lead_s else 0.0)
+    planned = {
+        mode: latest(worlds.planned.get(mode, ()), observation.now_s, keeps_s, wishes[mode]) for mode in COMPARED
+    }
+    worlds = replace(worlds, planned=planned, fell_at_s=fell_at_s)
+    wanted: IntArray = np.array(
+        [with_headroom(worlds.lasting(kind.mode, kind.stays_leads * lead_s), kind.headroom) for kind in worlds.kinds]
+    )
     excess = np.array(pools.queue_rows) - spec.slo_wait_s * rate * np.array(pools.ready)
     for at in np.flatnonzero(excess > 0.0):
         more = clearing(spec, rate, max(lead_s, spec.slo_wait_s), demand, float(excess[at]))

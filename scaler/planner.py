@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from scaler import adjustments, counterfactual, hpa
 from scaler.counterfactual import COMPARED, Worlds, with_headroom
+from scaler.falls import Falls, watched
 from scaler.nowcast import nowcast
 from scaler.observation import Observation, PoolSpec, Wishes, latest
 from scaler.terms import forecast_term, hpa_term, peaks, reactive_term, tracking_term
@@ -41,10 +42,12 @@ class Memory:
     """What was wanted within the last lead."""
     foreseen: int = 0
     """What the forecast term asked for last."""
+    falls: Falls = field(default_factory=Falls)
 
 
 def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan, Memory]:
     """The decision for this tick, and what to remember for the next."""
+    falls = watched(memory.falls, observation)
     observation = _up_to_now(observation)
     skill = observation.forecast.skill if observation.forecast else None
     worlds = counterfactual.lived(memory.worlds, spec, observation)
@@ -52,23 +55,25 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
     trust = (
         earned
         if spec.mode is None
-        else wished(spec.mode, spec.mode_reason, worlds, observation.lead.seconds, spec.miss_price)
+        else wished(memory.trust, spec.mode, spec.mode_reason, worlds, observation.lead.seconds, spec.miss_price)
     )
     tracking, tracked = tracking_term(spec, observation, memory.tracked)
     baseline, baseline_memory = hpa_term(spec, observation, memory.baseline)
     foreseen = forecast_term(spec, observation, memory.foreseen)
     terms = (foreseen, reactive_term(spec, observation), tracking, baseline)
     held = _no_data(observation)
-    combined, recent = observation.asked, memory.wanted
+    combined = lasting = observation.asked
+    recent = memory.wanted
     if not held:
-        combined = combine(trust.mode, terms, observation.asked)
+        combined = lasting = combine(trust.mode, terms, observation.asked)
         planned = {mode: combine(mode, (foreseen, tracking), observation.asked) for mode in COMPARED}
-        worlds = counterfactual.asked(worlds, spec, observation, planned)
+        worlds = counterfactual.asked(worlds, spec, observation, planned, falls.began_at_s)
         with_room = combined
         if trust.mode in planned:
-            with_room = max(with_headroom(planned[trust.mode], trust.headroom), _reactive(terms))
+            lasting = worlds.lasting(trust.mode, trust.stays_leads * observation.lead.seconds)
+            with_room = max(with_headroom(lasting, trust.headroom), _reactive(terms))
         recent = latest(memory.wanted, observation.now_s, observation.lead.seconds, with_room)
-    desired, made = _adjust(combined, _steps(spec, observation, trust, held, recent))
+    desired, made = _adjust(combined, _steps(spec, observation, trust, held, lasting, recent))
     decided = Plan(
         pool=spec.name,
         at_s=observation.now_s,
@@ -81,12 +86,13 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
         terms=terms,
         adjustments=made,
     )
-    remembered = Memory(earned, worlds, baseline_memory, tracked, recent, foreseen.replicas or memory.foreseen)
+    remembered = Memory(earned, worlds, baseline_memory, tracked, recent, foreseen.replicas or memory.foreseen, falls)
     return decided, remembered
 
 
-def _steps(spec: PoolSpec, observation: Observation, trust: Trust, held: str, recent: Wishes) -> Steps:
-    """The adjustments, in their order; `recent` ends with what is wanted now, headroom included."""
+def _steps(spec: PoolSpec, observation: Observation, trust: Trust, held: str, lasting: int, recent: Wishes) -> Steps:
+    """The adjustments, in their order; `lasting` is what a fall of demand leaves standing, and `recent`
+    ends with what is wanted now, headroom included."""
     if held:
         least = f"min_replicas is {spec.min_replicas}"
         return [
@@ -94,6 +100,7 @@ def _steps(spec: PoolSpec, observation: Observation, trust: Trust, held: str, re
             ("bounds", lambda wanted: (max(wanted, spec.min_replicas), least)),
         ]
     return [
+        ("fall", lambda wanted: adjustments.fall(wanted, lasting, trust.stays_leads * observation.lead.seconds)),
         ("headroom", lambda _: adjustments.headroom(recent[-1][1], trust.headroom)),
         ("awake", lambda wanted: adjustments.awake(wanted, observation)),
         ("settle", lambda wanted: adjustments.settle(wanted, recent, observation, trust.mode)),

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scaler.counterfactual import Kind, Worlds
+from scaler.counterfactual import STAYS_LEADS, Kind, Worlds
 from tidegate.shared.values import Mode, Skill
 
 ENOUGH_ORIGINS = 20
@@ -24,8 +24,8 @@ MARGIN = 0.02
 """Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to."""
 BREACH = 0.4
 """A mode that lately cost so much more than shadow is left and avoided, whatever it saved before: a season broke."""
-HEADROOM_MARGIN = 0.01
-"""A headroom that has cost so little more than the best is as good."""
+NEAR = 0.01
+"""What has cost so little more than a mode's best is as good as that."""
 SAFE = 0.5
 """What is taken off must have saved such a share of itself: where misses ate up more, the load isn't level."""
 DOUBT_LEADS = 10.0
@@ -47,21 +47,29 @@ class Trust:
     mode: Mode = Mode.SHADOW
     reason: str = "no forecast has been judged yet"
     headroom: float = 0.0
+    stays_leads: float = STAYS_LEADS[0]
+    """How long, in leads, what was planned stays after demand fell unforeseen."""
 
 
 def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
     """One tick: at most one step up or down. No forecast is no judgement: the mode stays."""
     saved = _saved(worlds, lead_s, miss_price)
     if skill is None:
-        return Trust(trust.mode, "no forecast to judge; as before", _headroom(trust.mode, saved))
+        best = _best(trust.mode, trust, worlds, saved, lead_s)
+        return Trust(trust.mode, "no forecast to judge; as before", best.headroom, best.stays_leads)
     return (
-        _by_cost(trust, saved, worlds.lost_lately(lead_s)) if _known(worlds, lead_s) else _by_skill(trust, skill, saved)
+        _by_cost(trust, worlds, saved, lead_s)
+        if _known(worlds, lead_s)
+        else _by_skill(trust, skill, worlds, saved, lead_s)
     )
 
 
-def wished(mode: Mode, reason: str, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
+def wished(trust: Trust, mode: Mode, reason: str, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
     """A mode that somebody set, with the headroom that its errors ask for."""
-    return Trust(mode, reason, _headroom(mode, _saved(worlds, lead_s, miss_price)) if mode in LADDER else 0.0)
+    if mode not in LADDER:
+        return Trust(mode, reason)
+    best = _best(mode, trust, worlds, _saved(worlds, lead_s, miss_price), lead_s)
+    return Trust(mode, reason, best.headroom, best.stays_leads)
 
 
 def _known(worlds: Worlds, lead_s: float) -> bool:
@@ -92,37 +100,53 @@ def _presumed(headroom: float, miss_price: float) -> float:
     return -headroom - miss_price / USUAL_PRICE * late
 
 
-def _headroom(mode: Mode, saved: Saved) -> float:
-    """The one that saved the most; where that is more than none, the least that is hardly dearer."""
-    gains = {kind.headroom: gain for kind, gain in saved.items() if kind.mode is mode}
-    best = max(gains, key=gains.__getitem__)
-    least, enough = min(best, 0.0), gains[best] - HEADROOM_MARGIN
-    return min(share for share, gain in gains.items() if share >= least and gain >= enough)
+def _best(mode: Mode, trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> Kind:
+    """The mode's time to outlast a fall for, and its headroom: the one that saved the most with it.
 
-
-def _by_cost(trust: Trust, saved: Saved, lost_lately: Mapping[Kind, float]) -> Trust:
-    """Towards the mode, and to the headroom, that would have cost the least, and lately not much more than shadow."""
-    best = {mode: _headroom(mode, saved) for mode in LADDER}
-    gains = {mode: saved[Kind(mode, best[mode])] for mode in LADDER}
-    more = {
-        mode: lost_lately[Kind(mode, best[mode])] - lost_lately[Kind(Mode.SHADOW, best[Mode.SHADOW])] for mode in LADDER
+    Where that is more than none, the least that is hardly dearer. The time isn't changed while a fall lasts: until
+    demand is back all that it shows is what it costs.
+    """
+    most = {
+        stays: max(gain for kind, gain in saved.items() if (kind.mode, kind.stays_leads) == (mode, stays))
+        for stays in ((trust.stays_leads,) if worlds.falling(trust.stays_leads * lead_s) else STAYS_LEADS)
     }
+    stays = next(one for one, gain in most.items() if gain >= max(most.values()) - NEAR)
+    own = [kind for kind in saved if (kind.mode, kind.stays_leads) == (mode, stays)]
+    least = min(max(own, key=saved.__getitem__).headroom, 0.0)
+    near = [kind for kind in own if kind.headroom >= least and saved[kind] >= most[stays] - NEAR]
+    return min(near, key=lambda kind: kind.headroom)
+
+
+def _by_cost(trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> Trust:
+    """Towards the mode, with its headroom and its time to outlast falls, that would have cost the least; not to one
+    that lately cost much more than shadow."""
+    best = {mode: _best(mode, trust, worlds, saved, lead_s) for mode in LADDER}
+    gains = {mode: saved[best[mode]] for mode in LADDER}
+    lost = worlds.lost_lately(lead_s)
+    more = {mode: lost[best[mode]] - lost[best[Mode.SHADOW]] for mode in LADDER}
     goal = max((mode for mode in LADDER if more[mode] < BREACH), key=gains.__getitem__)
-    told = ", ".join(f"{mode} {gains[mode]:+.1%} (headroom {best[mode]:.0%})" for mode in LADDER)
+    told = ", ".join(
+        f"{kind.mode} {saved[kind]:+.1%} (headroom {kind.headroom:.0%}, falls outlasted {kind.stays_leads:g} leads)"
+        for kind in best.values()
+    )
     figures = f"saved of late, against shadow without headroom: {told}"
-    if more[trust.mode] >= BREACH:
+    broke = more[trust.mode] >= BREACH
+    if broke:
         figures += f", but lately {trust.mode} cost {more[trust.mode]:.0%} more than shadow"
-    elif gains[goal] - gains[trust.mode] <= MARGIN:
-        return Trust(trust.mode, f"{figures}: {trust.mode} stays", best[trust.mode])
-    rung = LADDER.index(trust.mode)
-    to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]
-    return Trust(to, f"{figures}: {trust.mode} becomes {to}", best[to])
+    if not broke and gains[goal] - gains[trust.mode] <= MARGIN:
+        to, reason = trust.mode, f"{figures}: {trust.mode} stays"
+    else:
+        rung = LADDER.index(trust.mode)
+        to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]
+        reason = f"{figures}: {trust.mode} becomes {to}"
+    return Trust(to, reason, best[to].headroom, best[to].stays_leads)
 
 
-def _by_skill(trust: Trust, skill: Skill, saved: Saved) -> Trust:
+def _by_skill(trust: Trust, skill: Skill, worlds: Worlds, saved: Saved, lead_s: float) -> Trust:
     """Up or down the ladder by how much better than a naive guess the forecasts were."""
     mode, reason = _rung(trust.mode, skill)
-    return Trust(mode, reason, _headroom(mode, saved))
+    best = _best(mode, trust, worlds, saved, lead_s)
+    return Trust(mode, reason, best.headroom, best.stays_leads)
 
 
 def _rung(mode: Mode, skill: Skill) -> tuple[Mode, str]:

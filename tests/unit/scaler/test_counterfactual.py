@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from scaler.counterfactual import (
     KINDS,
     LATELY_LEADS,
     RELAXED,
+    STAYS_LEADS,
     Kind,
     Worlds,
     asked,
@@ -24,7 +26,7 @@ from scaler.observation import Observation
 from tests.support.pools import observation, spec
 from tidegate.shared.values import Mode
 
-FULL = Kind(Mode.FULL, 0.0)
+FULL = Kind(Mode.FULL, 0.0, 0.0)
 
 
 def tick(now_s: float, demand: float | None) -> Observation:
@@ -34,8 +36,8 @@ def tick(now_s: float, demand: float | None) -> Observation:
 
 def test_worlds_begin_as_the_real_one_and_owe_nothing() -> None:
     worlds = lived(Worlds(), spec(), observation(ready=3))
-    assert {kind for kind in worlds.kinds if kind.headroom >= 0.0} == {(m, h) for m in COMPARED for h in HEADROOMS}
-    assert {kind for kind in worlds.kinds if kind.headroom < 0.0} == {(Mode.SHADOW, h) for h in RELAXED}
+    headrooms = {mode: {kind.headroom for kind in worlds.kinds if kind.mode is mode} for mode in COMPARED}
+    assert headrooms == {mode: {*HEADROOMS, *(RELAXED if mode is Mode.SHADOW else ())} for mode in COMPARED}
     assert set(worlds.pools.ready) == set(worlds.pools.asked) == {3}
     assert set(worlds.pools.queue_rows) == {1.0}
     assert set(worlds.saved(2.0).values()) == {0.0}
@@ -50,15 +52,38 @@ def test_worlds_of_other_kinds_begin_anew() -> None:
 
 def test_what_was_wanted_stays_for_a_lead_but_in_shadow() -> None:
     worlds = lived(Worlds(), spec(), tick(0.0, 10.0))
-    worlds = asked(worlds, spec(), tick(0.0, 10.0), dict.fromkeys(COMPARED, 10))
-    worlds = asked(worlds, spec(), tick(10.0, 10.0), dict.fromkeys(COMPARED, 4))
+    worlds = asked(worlds, spec(), tick(0.0, 10.0), dict.fromkeys(COMPARED, 10), None)
+    worlds = asked(worlds, spec(), tick(10.0, 10.0), dict.fromkeys(COMPARED, 4), None)
     now = dict(zip(worlds.kinds, worlds.pools.asked, strict=True))
-    assert [now[Kind(mode, 0.0)] for mode in COMPARED] == [4, 10, 10]
+    assert [now[Kind(mode, 0.0, 0.0)] for mode in COMPARED] == [4, 10, 10]
+
+
+def test_after_a_fall_what_was_planned_stays_as_long_as_the_kind_says() -> None:
+    """A load of ten replicas' worth falls to one's at 100 s; a lead is 60 s, so six of them end at 460 s."""
+    worlds, kept = lived(Worlds(), spec(), tick(0.0, 100.0)), {}
+    for now_s, wanted in (
+        (0.0, 10),
+        (100.0, 6),
+        (110.0, 1),
+        (450.0, 1),
+        (470.0, 1),
+        (1530.0, 1),
+        (1550.0, 1),
+    ):
+        fell_at_s = 100.0 if now_s >= 100.0 else None
+        worlds = asked(
+            replace(worlds, at_s=now_s), spec(), tick(now_s, 10.0), dict.fromkeys(COMPARED, wanted), fell_at_s
+        )
+        kept[now_s] = [worlds.lasting(Mode.FULL, leads * 60.0) for leads in STAYS_LEADS]
+    assert STAYS_LEADS == (6.0, 24.0, 0.0)
+    assert kept[110.0] == kept[450.0] == [6, 6, 1]
+    assert kept[470.0] == kept[1530.0] == [1, 6, 1]
+    assert kept[1550.0] == [1, 1, 1]
 
 
 def test_its_queue_is_cleared_whatever_the_mode_wants() -> None:
     worlds = Worlds((FULL,), begin(2, 1, 600.0))
-    cleared = asked(worlds, spec(), tick(0.0, 20.0), dict.fromkeys(COMPARED, 1))
+    cleared = asked(worlds, spec(), tick(0.0, 20.0), dict.fromkeys(COMPARED, 1), None)
     assert cleared.pools.asked == (9,)  # (20 + √(2 · 10 · 20 · 590 / 60)) / 10
 
 
@@ -79,19 +104,19 @@ def test_after_a_restart_the_time_that_nobody_saw_counts_for_nobody() -> None:
 
 def test_what_was_saved_is_told_against_shadow() -> None:
     pools = dataclasses.replace(begin(2, 2, 0.0), replica_s=(100.0, 80.0), late_rows=(10.0, 0.0))
-    worlds = Worlds((Kind(Mode.SHADOW, 0.0), Kind(Mode.FULL, 0.1)), pools)
-    assert worlds.saved(2.0) == pytest.approx({(Mode.SHADOW, 0.0): 0.0, (Mode.FULL, 0.1): 0.4})
+    worlds = Worlds((Kind(Mode.SHADOW, 0.0, 0.0), Kind(Mode.FULL, 0.1, 0.0)), pools)
+    assert worlds.saved(2.0) == pytest.approx({(Mode.SHADOW, 0.0, 0.0): 0.0, (Mode.FULL, 0.1, 0.0): 0.4})
 
 
 def test_what_was_lost_lately_is_forgotten_soon() -> None:
     """Twenty leads of 60 s are a half-life: ten times that, in which all cost the same, and hardly anything is left."""
     worlds = lived(Worlds(), spec(), tick(0.0, 10.0))
-    worlds = asked(worlds, spec(), tick(0.0, 10.0), {Mode.SHADOW: 2, Mode.FLOOR: 2, Mode.FULL: 12})
+    worlds = asked(worlds, spec(), tick(0.0, 10.0), {Mode.SHADOW: 2, Mode.FLOOR: 2, Mode.FULL: 12}, None)
     worlds = lived(worlds, spec(), tick(10.0, 10.0))
     usual_s = 2.0 * LATELY_LEADS * 60.0 / math.log(2.0)
     assert worlds.lost_lately(60.0)[FULL] == pytest.approx(10 * 10.0 / usual_s)
     for now_s in range(20, 12_020, 10):
-        worlds = asked(worlds, spec(), tick(now_s - 10.0, 10.0), dict.fromkeys(COMPARED, 2))
+        worlds = asked(worlds, spec(), tick(now_s - 10.0, 10.0), dict.fromkeys(COMPARED, 2), None)
         worlds = lived(worlds, spec(), tick(now_s, 10.0))
     assert 0.0 < worlds.lost_lately(60.0)[FULL] < 0.003
 
@@ -100,7 +125,7 @@ def test_what_was_lost_lately_is_forgotten_soon() -> None:
 def test_a_world_keeps_its_books(story: list[tuple[float, int]]) -> None:
     worlds, now_s, offered = lived(Worlds(), spec(), tick(0.0, 10.0)), 0.0, 0.0
     for demand, wanted in story:
-        worlds = asked(worlds, spec(), tick(now_s, demand), dict.fromkeys(COMPARED, wanted))
+        worlds = asked(worlds, spec(), tick(now_s, demand), dict.fromkeys(COMPARED, wanted), None)
         now_s += 10.0
         offered += 10.0 * demand
         worlds = lived(worlds, spec(), tick(now_s, demand))

@@ -119,11 +119,11 @@ def test_in_shadow_the_demand_is_tracked_whatever_is_forecast() -> None:
 
 def test_target_tracking_lets_go_only_after_the_stabilisation_window() -> None:
     pool, memory, desired = spec(mode=Mode.SHADOW, miss_price=3.0), Memory(), []
-    for now_s, rows in ((0.0, 80.0), (290.0, 16.0), (301.0, 16.0)):
+    for now_s, rows in ((0.0, 80.0), (290.0, 45.0), (301.0, 45.0)):
         now = observation(now_s=now_s, ready=10, demand_rows_per_s=rows)
         decided, memory = plan(pool, now, memory)
         desired.append(decided.desired)
-    assert desired == [10, 10, 2]
+    assert desired == [10, 10, 6]
 
 
 def test_target_tracking_has_the_tolerance_of_the_hpa_upwards() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from scaler.counterfactual import HEADROOMS, KINDS, LATELY_LEADS, RELAXED, Kind, Worlds, lived
+from scaler.counterfactual import HEADROOMS, KINDS, LATELY_LEADS, RELAXED, Worlds, lived
 from scaler.imagined import begin
 from scaler.trust import LADDER, Trust, judge, wished
 from tests.support.pools import observation, spec
@@ -26,12 +26,12 @@ def worlds_of(paid: Mapping[Mode, float], late_rows: Mapping[float, float], seco
 
     In shadow nobody was but where something was taken off, and there all.
     """
-    late = {Kind(Mode.FULL, share): late_rows[share] for share in HEADROOMS}
-    late |= {Kind(Mode.SHADOW, share): 1e6 for share in RELAXED}
+    late = {(Mode.FULL, share): late_rows.get(share, 0.0) for share in HEADROOMS}
+    late |= {(Mode.SHADOW, share): 1e6 for share in RELAXED}
     pools = dataclasses.replace(
         begin(1, len(KINDS), 0.0),
         replica_s=tuple((1 + kind.headroom) * paid[kind.mode] for kind in KINDS),
-        late_rows=tuple(late.get(kind, 0.0) for kind in KINDS),
+        late_rows=tuple(late.get((kind.mode, kind.headroom), 0.0) for kind in KINDS),
     )
     return Worlds(KINDS, pools, seconds, lately_s=NOTHING)
 
@@ -132,10 +132,10 @@ def test_late_requests_weigh_by_their_price() -> None:
 def test_the_headroom_is_the_one_that_would_have_cost_the_least() -> None:
     worlds = late({0.0: 60.0, 0.05: 10.0, 0.1: 5.0, 0.2: 0.0, 0.35: 0.0})
     assert judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, 0.1).headroom == 0.0
-    assert wished(Mode.FULL, "set", worlds, LEAD_S, 2.0).headroom == 0.05
-    assert wished(Mode.FULL, "set", worlds, LEAD_S, 50.0).headroom == 0.2
-    assert wished(Mode.FULL, "set", UNKNOWN, LEAD_S, 50.0).headroom == 0.0
-    assert wished(Mode.HPA, "set", worlds, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Trust(), Mode.FULL, "set", worlds, LEAD_S, 2.0).headroom == 0.05
+    assert wished(Trust(), Mode.FULL, "set", worlds, LEAD_S, 50.0).headroom == 0.2
+    assert wished(Trust(), Mode.FULL, "set", UNKNOWN, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Trust(), Mode.HPA, "set", worlds, LEAD_S, 50.0).headroom == 0.0
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_longer_nobody_is_late_and_the_cheaper_a_miss_the_more_is_taken_off_
     leads: float, price: float, headroom: float
 ) -> None:
     assert judge(Trust(), skill(-0.5), level(leads), LEAD_S, price).headroom == headroom
-    assert wished(Mode.SHADOW, "set", level(leads), LEAD_S, price).headroom == headroom
+    assert wished(Trust(), Mode.SHADOW, "set", level(leads), LEAD_S, price).headroom == headroom
 
 
 def test_no_more_is_taken_off_than_would_have_been_safe() -> None:
@@ -166,18 +166,18 @@ def test_where_misses_ate_up_most_of_it_the_load_is_not_level_and_nothing_is_tak
     for late_rows, headroom in ((20.0, -0.1), (30.0, 0.0)):
         worlds = level(1000.0, at=-0.1)
         late = tuple(
-            late_rows if kind == (Mode.SHADOW, -0.1) else 1e6 if kind.headroom else 0.0 for kind in worlds.kinds
+            late_rows if kind[:2] == (Mode.SHADOW, -0.1) else 1e6 if kind.headroom else 0.0 for kind in worlds.kinds
         )
         worlds = dataclasses.replace(worlds, pools=dataclasses.replace(worlds.pools, late_rows=late))
-        assert wished(Mode.SHADOW, "set", worlds, LEAD_S, PRICE).headroom == headroom
+        assert wished(Trust(), Mode.SHADOW, "set", worlds, LEAD_S, PRICE).headroom == headroom
 
 
 def test_headroom_waits_for_evidence() -> None:
     """That some were late in the first hour is no reason to add any yet: that may be how the load began."""
     late_rows = {0.0: 60.0, 0.05: 10.0, 0.1: 5.0, 0.2: 0.0, 0.35: 0.0}
     few, enough = (worlds_of(dict.fromkeys(LADDER, 1000.0), late_rows, leads * LEAD_S) for leads in (19.0, 20.0))
-    assert wished(Mode.FULL, "set", few, LEAD_S, 50.0).headroom == 0.0
-    assert wished(Mode.FULL, "set", enough, LEAD_S, 50.0).headroom == 0.2
+    assert wished(Trust(), Mode.FULL, "set", few, LEAD_S, 50.0).headroom == 0.0
+    assert wished(Trust(), Mode.FULL, "set", enough, LEAD_S, 50.0).headroom == 0.2
 
 
 @pytest.mark.parametrize(("more", "after"), [(0.35, Mode.FULL), (0.45, Mode.FLOOR)])

@@ -74,9 +74,13 @@ def level(rng: np.random.Generator) -> FloatArray:
     return np.full(DAYS * DAY_S // 60, 120.0) * (1.0 + 0.02 * rng.normal(size=DAYS * DAY_S // 60))
 
 
-def costs(make: Make, days: int) -> dict[str, float]:
+SEEDS: dict[Make, int] = {noise: 3}
+"""Of pure luck one hour says little: which of two is dearer changes from one to the next by a third."""
+
+
+def costs(make: Make, days: int, seed: int = 0) -> dict[str, float]:
     """Replica-seconds, and late requests at their price, at the end of the load."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     load = Arrivals(0.0, counts(np.repeat(make(rng), 60), 1.0, rng))
     setting = setting_of(load, load.end_s - days * DAY_S, TERMS)
     policies: dict[str, Policy] = {
@@ -93,7 +97,8 @@ def costs(make: Make, days: int) -> dict[str, float]:
 )
 def test_a_load_whose_season_is_none_or_breaks_costs_no_more_than_reacting(make: Make, days: int) -> None:
     """Neither than the HPA at its default nor than our own planner without any forecast."""
-    cost = costs(make, days)
+    several = [costs(make, days, seed) for seed in range(SEEDS.get(make, 1))]
+    cost = {name: sum(one[name] for one in several) for name in several[0]}
     assert cost["predictive"] <= MARGIN * cost["shadow"], cost
     assert cost["predictive"] <= MARGIN * cost["hpa"], cost
     assert cost["shadow"] <= MARGIN * cost["hpa"], cost

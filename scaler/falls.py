@@ -1,0 +1,58 @@
+"""Demand that fell where nobody foresaw it: an outage upstream, a deployment, a broken client. PURE.
+
+Such demand is often back before a replica could be. It isn't in a season, and a forecast that follows the level takes
+the fall for the new level at once; so what the forecast said a lead ago, the last time to do something about it, is
+kept and compared.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scaler.observation import Observation
+
+LOW = 0.05
+"""The quantile of the forecast that demand is compared with …"""
+FALLEN = 0.3
+"""… and the share of it below which it fell: further than any noise, or slow decline, that a forecast leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Falls:
+    """What is foreseen, and when demand was far below what had been (epoch seconds)."""
+
+    foreseen: tuple[tuple[float, float], ...] = ()
+    """(for when, the least rows/s expected from then on of what there was), up to a lead ahead."""
+    began_at_s: float | None = None
+    """When demand fell …"""
+    below_at_s: float | None = None
+    """… and when it last was far below what was foreseen before."""
+
+
+def watched(falls: Falls, observation: Observation) -> Falls:
+    """After one more tick: whether demand fell, and what is foreseen one lead from now."""
+    now_s, demand, lead_s = observation.now_s, observation.demand_rows_per_s, observation.lead.seconds
+    if demand is None:
+        return falls
+    due = [low for for_s, low in falls.foreseen if for_s <= now_s]
+    ahead = tuple(one for one in falls.foreseen if one[0] > now_s)
+    began_at_s, below_at_s = falls.began_at_s, falls.below_at_s
+    if due and demand < FALLEN * due[-1]:
+        if below_at_s is None or now_s - below_at_s > lead_s:
+            began_at_s = now_s
+        below_at_s = now_s
+    return Falls((*ahead, (now_s + lead_s, _least(observation, demand))), began_at_s, below_at_s)
+
+
+def _least(observation: Observation, demand_rows_per_s: float) -> float:
+    """What is expected at least, of what there is now, from one lead to two from now.
+
+    What is yet to come can't fall; and what is foreseen to end within a lead of then, as a spike is, may end early.
+    """
+    forecast = observation.forecast
+    if forecast is None:
+        return demand_rows_per_s
+    paths = forecast.paths_rows_per_s
+    first = min(int(observation.lead.seconds / forecast.step_s), paths.shape[1] - 1)
+    place = int(LOW * len(paths))
+    return min(demand_rows_per_s, float(np.partition(paths[:, first:], place, axis=0)[place].min()))
