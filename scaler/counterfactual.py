@@ -35,10 +35,6 @@ class Kind(NamedTuple):
     headroom: float
     stays_leads: float
 
-    def keep_s(self, lead_s: float) -> float:
-        """How long what it wanted stays. As in the real one a lead, but in shadow, whose target tracking waits."""
-        return 0.0 if self.mode is Mode.SHADOW else lead_s
-
 
 KINDS = tuple(
     Kind(mode, headroom, stays_leads)
@@ -47,6 +43,12 @@ KINDS = tuple(
     for stays_leads in STAYS_LEADS
 )
 """The first is what costs are compared with."""
+HEADROOM_OF: FloatArray = np.array([kind.headroom for kind in KINDS])
+KEPT_OF = np.array([kind.mode is not Mode.SHADOW for kind in KINDS])
+"""Where what was wanted stays for a lead, as in the real one; shadow's target tracking waits by itself."""
+PLANS = tuple((mode, stays_leads) for mode in COMPARED for stays_leads in STAYS_LEADS)
+PLAN_OF = np.array([PLANS.index((kind.mode, kind.stays_leads)) for kind in KINDS])
+"""Which of PLANS a world follows."""
 
 
 def with_headroom(replicas: int, headroom: float) -> int:
@@ -77,26 +79,21 @@ class Worlds:
         """What the mode plans; for so long after a fall, the most that it planned since shortly before."""
         return self.planned[mode][0 if self.falling(stays_s) else -1][1]
 
-    def saved(self, miss_price: float) -> dict[Kind, float]:
+    def saved(self, miss_price: float) -> FloatArray:
         """What each would have saved against the first, as a share of that one's replica-seconds."""
-        replica_s, late_rows = self.pools.replica_s, self.pools.late_rows
-        scale = max(replica_s[0], 1e-9)
-        cost_s = replica_s[0] + miss_price * late_rows[0]
-        return {
-            kind: (cost_s - paid_s - miss_price * late) / scale
-            for kind, paid_s, late in zip(self.kinds, replica_s, late_rows, strict=True)
-        }
+        cost_s = _cost_s(self.pools, miss_price)
+        saved: FloatArray = (cost_s[0] - cost_s) / max(self.pools.replica_s[0], 1e-9)
+        return saved
 
-    def lost_lately(self, lead_s: float) -> dict[Kind, float]:
+    def lost_lately(self, lead_s: float) -> FloatArray:
         """What each has lately cost more than the first, as a share of what that one pays for in so long on average.
 
         On average, so that an hour with hardly a replica, of which one more is twice as many, is no emergency.
         """
         mean = self.pools.replica_s[0] / max(self.seconds, 1e-9)
         usual_s = max(mean * LATELY_LEADS * lead_s / math.log(2.0), 1e-9)
-        return {
-            kind: (cost_s - self.lately_s[0]) / usual_s for kind, cost_s in zip(self.kinds, self.lately_s, strict=True)
-        }
+        lost: FloatArray = (np.array(self.lately_s) - self.lately_s[0]) / usual_s
+        return lost
 
 
 def lived(worlds: Worlds, spec: PoolSpec, observation: Observation) -> Worlds:
@@ -140,13 +137,11 @@ def asked(
         mode: latest(worlds.planned.get(mode, ()), observation.now_s, keeps_s, wishes[mode]) for mode in COMPARED
     }
     worlds = replace(worlds, planned=planned, fell_at_s=fell_at_s)
-    wanted: IntArray = np.array(
-        [with_headroom(worlds.lasting(kind.mode, kind.stays_leads * lead_s), kind.headroom) for kind in worlds.kinds]
-    )
+    plans = np.array([worlds.lasting(mode, stays_leads * lead_s) for mode, stays_leads in PLANS])
+    wanted: IntArray = np.ceil(plans[PLAN_OF] * (1.0 + HEADROOM_OF) - 0.5).astype(np.int64)  # as `with_headroom`
     excess = np.array(pools.queue_rows) - spec.slo_wait_s * rate * np.array(pools.ready)
     for at in np.flatnonzero(excess > 0.0):
         more = clearing(spec, rate, max(lead_s, spec.slo_wait_s), demand, float(excess[at]))
         wanted[at] = max(wanted[at], math.ceil((demand + more) / rate - 1e-9))
     wanted = np.clip(wanted, spec.min_replicas, spec.max_replicas)
-    keep_s = np.array([kind.keep_s(lead_s) for kind in worlds.kinds])
-    return replace(worlds, pools=pools.asking(wanted, observation.now_s, lead_s, keep_s))
+    return replace(worlds, pools=pools.asking(wanted, observation.now_s, lead_s, lead_s * KEPT_OF))

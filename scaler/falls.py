@@ -6,10 +6,11 @@ kept and compared.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from scaler.observation import Observation
+from scaler.observation import Observation, PoolForecast
 
 LOW = 0.05
 """The quantile of the forecast that demand is compared with …"""
@@ -52,7 +53,12 @@ def _least(observation: Observation, demand_rows_per_s: float) -> float:
     forecast = observation.forecast
     if forecast is None:
         return demand_rows_per_s
-    paths = forecast.paths_rows_per_s
-    first = min(int(observation.lead.seconds / forecast.step_s), paths.shape[1] - 1)
-    place = int(LOW * len(paths))
-    return min(demand_rows_per_s, float(np.partition(paths[:, first:], place, axis=0)[place].min()))
+    first = min(int(observation.lead.seconds / forecast.step_s), forecast.paths_rows_per_s.shape[1] - 1)
+    return min(demand_rows_per_s, _low(forecast, first))
+
+
+@lru_cache(maxsize=1)  # planners that share a forecast, as a sweep's do, ask one after the other
+def _low(forecast: PoolForecast, first: int) -> float:
+    """The least of what is expected in each step from there on, rows/s."""
+    place = int(LOW * len(forecast.paths_rows_per_s))
+    return float(np.partition(forecast.paths_rows_per_s[:, first:], place, axis=0)[place].min())

@@ -5,11 +5,13 @@ border doesn't flap (hysteresis).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scaler.counterfactual import STAYS_LEADS, Kind, Worlds
-from tidegate.shared.values import Mode, Skill
+import numpy as np
+
+from scaler.counterfactual import HEADROOM_OF, KINDS, PLANS, STAYS_LEADS, Worlds
+from tidegate.shared.values import FloatArray, Mode, Skill
 
 ENOUGH_ORIGINS = 20
 """Forecasts that a skill must rest on before anything is built on it."""
@@ -37,7 +39,10 @@ STEEPNESS = 30.0
 a seventeenth as often. With a target of 80 % demand then outgrows it for a thousandth of the time."""
 
 
-Saved = Mapping[Kind, float]
+Saved = Sequence[float]
+"""What each of KINDS saved; -inf where it mustn't be chosen."""
+OWN = {plan: tuple(at for at, kind in enumerate(KINDS) if (kind.mode, kind.stays_leads) == plan) for plan in PLANS}
+"""The places in KINDS of those that differ in headroom alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss
     """One tick: at most one step up or down. No forecast is no judgement: the mode stays."""
     saved = _saved(worlds, lead_s, miss_price)
     if skill is None:
-        best = _best(trust.mode, trust, worlds, saved, lead_s)
+        best = KINDS[_best(trust.mode, trust, worlds, saved, lead_s)]
         return Trust(trust.mode, "no forecast to judge; as before", best.headroom, best.stays_leads)
     return (
         _by_cost(trust, worlds, saved, lead_s)
@@ -68,7 +73,7 @@ def wished(trust: Trust, mode: Mode, reason: str, worlds: Worlds, lead_s: float,
     """A mode that somebody set, with the headroom that its errors ask for."""
     if mode not in LADDER:
         return Trust(mode, reason)
-    best = _best(mode, trust, worlds, _saved(worlds, lead_s, miss_price), lead_s)
+    best = KINDS[_best(mode, trust, worlds, _saved(worlds, lead_s, miss_price), lead_s)]
     return Trust(mode, reason, best.headroom, best.stays_leads)
 
 
@@ -81,53 +86,54 @@ def _saved(worlds: Worlds, lead_s: float, miss_price: float) -> Saved:
 
     Until enough is known nothing is added; what is taken off must outweigh the presumption.
     """
-    known = _known(worlds, lead_s)
+    gain = worlds.saved(miss_price)
     doubt = DOUBT_LEADS * lead_s / max(worlds.seconds + DOUBT_LEADS * lead_s, 1e-9)
-    return {
-        kind: (1.0 - doubt) * gain + doubt * _presumed(kind.headroom, miss_price)
-        for kind, gain in worlds.saved(miss_price).items()
-        if kind.headroom == 0.0 or (known if kind.headroom > 0.0 else gain >= SAFE * -kind.headroom)
-    }
+    more = HEADROOM_OF > 0.0 if _known(worlds, lead_s) else False
+    may = (HEADROOM_OF == 0.0) | more | ((HEADROOM_OF < 0.0) & (gain >= SAFE * -HEADROOM_OF))
+    weighed = (1.0 - doubt) * gain + doubt * _presumed(HEADROOM_OF, miss_price)
+    saved: list[float] = np.where(may, weighed, -math.inf).tolist()
+    return saved
 
 
-def _presumed(headroom: float, miss_price: float) -> float:
-    """What a headroom saves when surprises are as presumed, as a share of the replica-seconds without it.
+def _presumed(headroom: FloatArray, miss_price: float) -> FloatArray:
+    """What each headroom saves when surprises are as presumed, as a share of the replica-seconds without it.
 
     (1 + h) replicas are paid, and late rows cost k · (1 + h)^-STEEPNESS; at the usual price k is such that the sum is
     least at h = 0. Worked: at that price a tenth off saves 0.1 and costs (0.9^-30 - 1) / 30 = 0.75 in late rows.
     """
-    late = (math.pow(1.0 + headroom, -STEEPNESS) - 1.0) / STEEPNESS
-    return -headroom - miss_price / USUAL_PRICE * late
+    late = ((1.0 + headroom) ** -STEEPNESS - 1.0) / STEEPNESS
+    presumed: FloatArray = -headroom - miss_price / USUAL_PRICE * late
+    return presumed
 
 
-def _best(mode: Mode, trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> Kind:
-    """The mode's time to outlast a fall for, and its headroom: the one that saved the most with it.
+def _best(mode: Mode, trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> int:
+    """The place in KINDS of the mode's time to outlast a fall for, and its headroom: what saved the most.
 
     Where that is more than none, the least that is hardly dearer. The time isn't changed while a fall lasts: until
     demand is back all that it shows is what it costs.
     """
     most = {
-        stays: max(gain for kind, gain in saved.items() if (kind.mode, kind.stays_leads) == (mode, stays))
+        stays: max(saved[at] for at in OWN[mode, stays])
         for stays in ((trust.stays_leads,) if worlds.falling(trust.stays_leads * lead_s) else STAYS_LEADS)
     }
     stays = next(one for one, gain in most.items() if gain >= max(most.values()) - NEAR)
-    own = [kind for kind in saved if (kind.mode, kind.stays_leads) == (mode, stays)]
-    least = min(max(own, key=saved.__getitem__).headroom, 0.0)
-    near = [kind for kind in own if kind.headroom >= least and saved[kind] >= most[stays] - NEAR]
-    return min(near, key=lambda kind: kind.headroom)
+    own = OWN[mode, stays]
+    least = min(KINDS[max(own, key=saved.__getitem__)].headroom, 0.0)
+    near = [at for at in own if KINDS[at].headroom >= least and saved[at] >= most[stays] - NEAR]
+    return min(near, key=lambda at: KINDS[at].headroom)
 
 
 def _by_cost(trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> Trust:
     """Towards the mode, with its headroom and its time to outlast falls, that would have cost the least; not to one
     that lately cost much more than shadow."""
     best = {mode: _best(mode, trust, worlds, saved, lead_s) for mode in LADDER}
-    gains = {mode: saved[best[mode]] for mode in LADDER}
+    gains, kinds = {mode: saved[best[mode]] for mode in LADDER}, {mode: KINDS[best[mode]] for mode in LADDER}
     lost = worlds.lost_lately(lead_s)
-    more = {mode: lost[best[mode]] - lost[best[Mode.SHADOW]] for mode in LADDER}
+    more = {mode: float(lost[best[mode]] - lost[best[Mode.SHADOW]]) for mode in LADDER}
     goal = max((mode for mode in LADDER if more[mode] < BREACH), key=gains.__getitem__)
     told = ", ".join(
-        f"{kind.mode} {saved[kind]:+.1%} (headroom {kind.headroom:.0%}, falls outlasted {kind.stays_leads:g} leads)"
-        for kind in best.values()
+        f"{mode} {gains[mode]:+.1%} (headroom {kind.headroom:.0%}, falls outlasted {kind.stays_leads:g} leads)"
+        for mode, kind in kinds.items()
     )
     figures = f"saved of late, against shadow without headroom: {told}"
     broke = more[trust.mode] >= BREACH
@@ -139,13 +145,13 @@ def _by_cost(trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> Trust
         rung = LADDER.index(trust.mode)
         to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]
         reason = f"{figures}: {trust.mode} becomes {to}"
-    return Trust(to, reason, best[to].headroom, best[to].stays_leads)
+    return Trust(to, reason, kinds[to].headroom, kinds[to].stays_leads)
 
 
 def _by_skill(trust: Trust, skill: Skill, worlds: Worlds, saved: Saved, lead_s: float) -> Trust:
     """Up or down the ladder by how much better than a naive guess the forecasts were."""
     mode, reason = _rung(trust.mode, skill)
-    best = _best(mode, trust, worlds, saved, lead_s)
+    best = KINDS[_best(mode, trust, worlds, saved, lead_s)]
     return Trust(mode, reason, best.headroom, best.stays_leads)
 
 
