@@ -24,7 +24,8 @@ from tidegate.shared.values import FloatArray
 
 RAREST = 0.1
 """On the paths a miss is no dearer than makes a replica pay that would otherwise have this share of its work late: the
-furthest of a few hundred paths are errors of other days, and no guide. What rarer misses cost, headroom learns."""
+furthest of a few hundred paths are errors of other days, and no guide. What rarer misses cost, headroom learns. (Its
+work is no more than there is: of a replica that could do a hundred times as much, all of it would be a hundredth.)"""
 REACH = 3
 """The search looks so far beyond a replica that isn't worth it: where replicas start, a later one may be again."""
 NOBODY = 40.0
@@ -59,7 +60,8 @@ def choose(spec: PoolSpec, observation: Observation, forecast: PoolForecast, nea
     """
     rate, step_s, steps = planning_rate(spec, observation), forecast.step_s, forecast.paths_rows_per_s.shape[1]
     window = window_steps(forecast, observation)
-    price = min(spec.miss_price, 1.0 / (RAREST * rate))
+    its_work = min(rate, max(float(forecast.paths_rows_per_s.mean()), 1e-9))
+    price = min(spec.miss_price, 1.0 / (RAREST * its_work))
     backlog = observation.outstanding_rows or 0.0
     highest = highest_rows_per_s(forecast, window)
     peak = (float(_by_peak(forecast)[1][-1]) + backlog / max(observation.tick_s, step_s)) / rate

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scaler.observation import Capacity
 from scaler.risk import available, choose, clearing, late_rows
 from tests.support.pools import forecast, level, observation, spec
 
@@ -131,3 +132,9 @@ def test_where_the_search_begins_changes_nothing(seed: int, near: int, backlog: 
     paths = np.random.default_rng(seed).gamma(8.0, 8.0, (10, 13))
     now = observation(ready=4, outstanding_rows=backlog)
     assert choose(spec(), now, forecast(paths), near).replicas == choose(spec(), now, forecast(paths)).replicas
+
+
+@pytest.mark.parametrize("rate", [10.0, 100.0, 1000.0, 10_000.0])
+def test_from_none_a_sure_load_is_worth_a_replica_however_much_more_that_could_do(rate: float) -> None:
+    asleep = observation(ready=0, demand_rows_per_s=0.0, outstanding_rows=0.0, capacity=Capacity(rate, "given"))
+    assert choose(spec(min_replicas=0), asleep, level(50.0)).replicas >= 1
