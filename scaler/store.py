@@ -4,10 +4,10 @@ what planners carry on."""
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from protos import scaling_pb2 as pb
 from scaler.capacity import ModelCapacity
@@ -36,6 +36,7 @@ CREATE TABLE audit (at_s REAL NOT NULL, pool TEXT NOT NULL, who TEXT NOT NULL, w
 CREATE TABLE memory (pool TEXT PRIMARY KEY, planner BLOB NOT NULL, savings BLOB NOT NULL) WITHOUT ROWID;
 """
 
+Kept = TypeVar("Kept", Memory, Savings)
 _MEMORY = TypeAdapter(Memory)
 _SAVINGS = TypeAdapter(Savings)
 _log = structlog.get_logger(__name__)
@@ -130,11 +131,13 @@ class Store:
         self._write("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", [row])
 
     def memory(self, pool: str) -> tuple[Memory, Savings]:
-        """What was remembered; empty before the pool's first decision."""
+        """What was remembered; empty before the pool's first decision.
+
+        So is what another version kept in a form that this one doesn't know, or what isn't a number any more: trust is
+        earned again within hours, a scaler that doesn't start keeps nobody's pool.
+        """
         row = self._db.execute("SELECT planner, savings FROM memory WHERE pool = ?", (pool,)).fetchone()
-        if row is None:
-            return Memory(), Savings()
-        return _MEMORY.validate_json(row[0]), _SAVINGS.validate_json(row[1])
+        return (Memory(), Savings()) if row is None else (_read(_MEMORY, pool, row[0]), _read(_SAVINGS, pool, row[1]))
 
     def set_override(self, pool: str, one: Override) -> None:
         """Keep an override in the place of the pool's last one of that kind. Raises NotReady: people wait for it."""
@@ -175,3 +178,13 @@ class Store:
             _log.info("the store takes plans again", store=str(self._path))
         self._failing = False
         return True
+
+
+def _read(kind: TypeAdapter[Kept], pool: str, kept: bytes) -> Kept:
+    """What was kept of a pool, or else as at its beginning."""
+    try:
+        return kind.validate_json(kept)
+    except ValidationError as error:
+        what = str(error).splitlines()[0]
+        _log.warning("what was remembered can't be read: begun anew", pool=pool, why=what)
+        return kind.validate_json(b"{}")

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from scaler.planner import Memory, plan
@@ -40,3 +41,23 @@ def test_what_was_earned_and_saved_outlives_the_scaler(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.sqlite")
     assert store.memory("p") == (memory, savings)
     store.close()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        '{"trust": {"mode": "full"}, "worlds": {"kinds": [["shadow", 0.0]]}}',  # as before kinds had three parts
+        '{"trust": {"headroom": null}}',  # as JSON has what is no number
+        '{"wanted": ',
+    ],
+)
+def test_what_was_remembered_in_another_form_is_begun_anew(tmp_path: Path, kept: str) -> None:
+    with contextlib.closing(Store(tmp_path / "s.sqlite")) as store:
+        store.set_memory("p", Memory(foreseen=3), Savings(seconds=60.0))
+        store.add_start("p", 1.0, 10.0)
+        with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as other, other:
+            other.execute("UPDATE memory SET planner = ?", (kept.encode(),))
+        with capture_logs() as said:
+            assert store.memory("p") == (Memory(), Savings(seconds=60.0))
+        assert [(one["log_level"], one["pool"]) for one in said] == [("warning", "p")]
+        assert store.leads_s("p") == [10.0]
