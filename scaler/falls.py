@@ -15,8 +15,7 @@ from scaler.observation import Observation, PoolForecast
 LOW = 0.05
 """The quantile of the forecast that demand is compared with …"""
 FALLEN = 0.3
-"""… and the share of it below which it fell: further than a slow decline that a forecast leaves out,
-or noise where a tick brings tens of rows."""
+"""… and the share of it below which it fell: further than any noise, or slow decline, that a forecast leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
