@@ -1,7 +1,7 @@
 """The named steps from the combined terms to the decision. PURE.
 
 Each takes the number so far and answers the number after it and, when it changed something, why. Their order is that
-of `planner.plan`.
+of `planner._steps`.
 """
 
 from scaler.observation import Observation, PoolSpec, Wishes

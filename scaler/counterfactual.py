@@ -90,7 +90,7 @@ class Worlds:
 
         On average, so that an hour with hardly a replica, of which one more is twice as many, is no emergency.
         """
-        mean = self.pools.replica_s[0] / max(self.seconds, 1e-9)
+        mean = max(1.0, self.pools.replica_s[0] / max(self.seconds, 1e-9))
         usual_s = max(mean * LATELY_LEADS * lead_s / math.log(2.0), 1e-9)
         lost: FloatArray = (np.array(self.lately_s) - self.lately_s[0]) / usual_s
         return lost

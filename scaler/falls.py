@@ -15,7 +15,9 @@ from scaler.observation import Observation, PoolForecast
 LOW = 0.05
 """The quantile of the forecast that demand is compared with …"""
 FALLEN = 0.3
-"""… and the share of it below which it fell: further than any noise, or slow decline, that a forecast leaves out."""
+"""… and the share of it below which it fell: further than a slow decline that a forecast leaves out."""
+ENOUGH_ROWS = 20.0
+"""So many rows must be missing: a tick of a slow load may bring none by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Falls:
     """When demand fell …"""
     below_at_s: float | None = None
     """… and when it last was far below what was foreseen before."""
+    missing_rows: float = 0.0
+    """What has not come since demand last was not far below."""
 
 
 def watched(falls: Falls, observation: Observation) -> Falls:
@@ -35,14 +39,17 @@ def watched(falls: Falls, observation: Observation) -> Falls:
     now_s, demand, lead_s = observation.now_s, observation.demand_rows_per_s, observation.lead.seconds
     if demand is None:
         return falls
-    due = [low for for_s, low in falls.foreseen if for_s <= now_s]
+    stale_s = now_s - 2.0 * max(lead_s, observation.tick_s)  # what was said before a gap says nothing of now
+    due = [low for for_s, low in falls.foreseen if stale_s < for_s <= now_s]
     ahead = tuple(one for one in falls.foreseen if one[0] > now_s)
     began_at_s, below_at_s = falls.began_at_s, falls.below_at_s
-    if due and demand < FALLEN * due[-1]:
+    far = bool(due) and demand < FALLEN * due[-1]
+    missing = falls.missing_rows + (due[-1] - demand) * observation.tick_s if far else 0.0
+    if missing >= ENOUGH_ROWS:
         if below_at_s is None or now_s - below_at_s > lead_s:
             began_at_s = now_s
         below_at_s = now_s
-    return Falls((*ahead, (now_s + lead_s, _least(observation, demand))), began_at_s, below_at_s)
+    return Falls((*ahead, (now_s + lead_s, _least(observation, demand))), began_at_s, below_at_s, missing)
 
 
 def _least(observation: Observation, demand_rows_per_s: float) -> float:

@@ -51,11 +51,14 @@ def plan(spec: PoolSpec, observation: Observation, memory: Memory) -> tuple[Plan
     observation = _up_to_now(observation)
     skill = observation.forecast.skill if observation.forecast else None
     worlds = counterfactual.lived(memory.worlds, spec, observation)
-    earned = judge(memory.trust, skill, worlds, observation.lead.seconds, spec.miss_price)
+    if falls.began_at_s == observation.now_s:  # demand was back: what the last fall had to teach is known
+        worlds = dataclasses.replace(worlds, fell_at_s=None)
+    slow_s = max(observation.lead.seconds, observation.tick_s)
+    earned = judge(memory.trust, skill, worlds, slow_s, spec.miss_price)
     trust = (
         earned
         if spec.mode is None
-        else wished(memory.trust, spec.mode, spec.mode_reason, worlds, observation.lead.seconds, spec.miss_price)
+        else wished(memory.trust, spec.mode, spec.mode_reason, worlds, slow_s, spec.miss_price)
     )
     tracking, tracked = tracking_term(spec, observation, memory.tracked)
     baseline, baseline_memory = hpa_term(spec, observation, memory.baseline)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaler.counterfactual import HEADROOM_OF, KINDS, PLANS, STAYS_LEADS, Worlds
+from scaler.imagined import HALF_LIFE_S
 from tidegate.shared.values import FloatArray, Mode, Skill
 
 ENOUGH_ORIGINS = 20
@@ -25,7 +26,8 @@ ENOUGH_LEADS = 20.0
 MARGIN = 0.02
 """Another mode must have saved so much more, as a share of shadow's replica-seconds, to be gone to."""
 BREACH = 0.4
-"""A mode that lately cost so much more than shadow is left and avoided, whatever it saved before: a season broke."""
+"""A mode that for a lead has lately cost so much more than shadow is left, and avoided, whatever it saved before: a
+season broke."""
 NEAR = 0.01
 """What has cost so little more than a mode's best is as good as that."""
 SAFE = 0.5
@@ -54,6 +56,8 @@ class Trust:
     headroom: float = 0.0
     stays_leads: float = STAYS_LEADS[0]
     """How long, in leads, what was planned stays after demand fell unforeseen."""
+    dearer_since_s: float | None = None
+    """Since when the mode has been far dearer than shadow (`BREACH`)."""
 
 
 def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
@@ -78,7 +82,7 @@ def wished(trust: Trust, mode: Mode, reason: str, worlds: Worlds, lead_s: float,
 
 
 def _known(worlds: Worlds, lead_s: float) -> bool:
-    return worlds.seconds >= ENOUGH_LEADS * lead_s
+    return worlds.seconds >= min(ENOUGH_LEADS * lead_s, HALF_LIFE_S)
 
 
 def _saved(worlds: Worlds, lead_s: float, miss_price: float) -> Saved:
@@ -136,16 +140,19 @@ def _by_cost(trust: Trust, worlds: Worlds, saved: Saved, lead_s: float) -> Trust
         for mode, kind in kinds.items()
     )
     figures = f"saved of late, against shadow without headroom: {told}"
-    broke = more[trust.mode] >= BREACH
-    if broke:
+    since_s = None
+    if more[trust.mode] >= BREACH:
+        since_s = worlds.at_s if trust.dearer_since_s is None else trust.dearer_since_s
         figures += f", but lately {trust.mode} cost {more[trust.mode]:.0%} more than shadow"
-    if not broke and gains[goal] - gains[trust.mode] <= MARGIN:
+    # Starting ahead of a spike is dearer until the spike is there; only what stays so for longer has broken.
+    starting = since_s is not None and worlds.at_s is not None and worlds.at_s - since_s < lead_s
+    if starting or (since_s is None and gains[goal] - gains[trust.mode] <= MARGIN):
         to, reason = trust.mode, f"{figures}: {trust.mode} stays"
     else:
         rung = LADDER.index(trust.mode)
         to = LADDER[rung + 1 if LADDER.index(goal) > rung else rung - 1]
         reason = f"{figures}: {trust.mode} becomes {to}"
-    return Trust(to, reason, kinds[to].headroom, kinds[to].stays_leads)
+    return Trust(to, reason, kinds[to].headroom, kinds[to].stays_leads, since_s)
 
 
 def _by_skill(trust: Trust, skill: Skill, worlds: Worlds, saved: Saved, lead_s: float) -> Trust:

@@ -27,7 +27,7 @@ from tidegate.simulate.rivals.schedule import SchedulePolicy
 DEFAULT_RISK = 3.0
 """Price of a miss in replica-seconds: the planner's own default."""
 TARGETS = (0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
-RISKS = (0.5, 3.0, 10.0, 30.0, 100.0, 300.0)
+RISKS = (0.5, 3.0, 10.0, 30.0, 100.0, 1000.0)
 """Prices of a miss that are swept: from some percent of misses on steep loads to hardly any."""
 CONSTANTS = 12
 """Constant numbers that are swept: from what the 90 % minute keeps fully busy to what serves the busiest at 80 %."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from scaler.falls import Falls, watched
-from scaler.observation import Observation, PoolForecast
+from scaler.observation import Lead, Observation, PoolForecast
 from scaler.planner import Memory, plan
 from tests.support.pools import observation, spec
 from tidegate.shared.values import Skill
@@ -62,8 +62,31 @@ def test_without_a_forecast_what_there_was_counts() -> None:
     assert after(*[(100.0, None)] * 8, (25.0, None)).began_at_s == 80.0
 
 
+def test_a_slow_load_may_bring_nothing_for_a_while() -> None:
+    """Of half a row a second no tick of 10 s brings many; twenty rows are missing after forty seconds."""
+    slow = [(0.5, 0.5)] * 10
+    assert after(*slow, *[(0.0, 0.5)] * 3).began_at_s is None
+    assert after(*slow, *[(0.0, 0.5)] * 5).began_at_s == 130.0
+
+
+def test_what_was_foreseen_before_a_gap_says_nothing_of_now() -> None:
+    falls = after(*LEVEL)
+    assert watched(falls, tick(30_000.0, 1.0, 1.0)).began_at_s is None
+
+
 def test_a_tick_without_a_reading_is_no_fall() -> None:
     assert after(*LEVEL, (None, 100.0)).began_at_s is None
+
+
+def test_falls_that_come_again_and_again_teach_how_long_to_wait() -> None:
+    """A burst every eleven minutes, a lead of two: each fall within the last one's six leads, and cheap misses."""
+    pool, memory, stays = spec(miss_price=0.03), Memory(), set()
+    for now_s in range(0, 3 * 3600, 10):
+        demand = 80.0 if now_s % 660 < 60 else 2.0
+        seen = observation(now_s=float(now_s), ready=10, demand_rows_per_s=demand, lead=Lead(120.0, "given"))
+        _, memory = plan(pool, replace(seen, outstanding_rows=0.0), memory)
+        stays.add(memory.trust.stays_leads)
+    assert 0.0 in stays
 
 
 def test_the_pool_waits_for_an_outage_upstream_to_end_but_not_for_ever() -> None:

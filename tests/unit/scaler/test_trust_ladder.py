@@ -182,18 +182,35 @@ def test_headroom_waits_for_evidence() -> None:
 
 @pytest.mark.parametrize(("more", "after"), [(0.35, Mode.FULL), (0.45, Mode.FLOOR)])
 def test_what_lately_cost_far_more_is_left_whatever_it_saved_before(more: float, after: Mode) -> None:
-    """Full saves a fifth in the long run: of 1000 replica-seconds shadow pays in a day, 20 in so long as is lately."""
-    before = costs(1000.0, 1000.0, 800.0)
-    usual_s = 1000.0 / before.seconds * LATELY_LEADS * LEAD_S / math.log(2.0)
+    """Full saves a fifth in the long run; shadow has two replicas on average."""
+    before = costs(172_800.0, 172_800.0, 138_240.0)
+    usual_s = 2.0 * LATELY_LEADS * LEAD_S / math.log(2.0)
     lately_s = tuple(more * usual_s if kind.mode is Mode.FULL else 0.0 for kind in KINDS)
-    verdict = judge(Trust(Mode.FULL), skill(0.5), dataclasses.replace(before, lately_s=lately_s), LEAD_S, PRICE)
+    worlds = dataclasses.replace(before, lately_s=lately_s, at_s=0.0)
+    trust = judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, PRICE)
+    assert trust.mode is Mode.FULL  # it may be a spike's replicas that start
+    verdict = judge(trust, skill(0.5), dataclasses.replace(worlds, at_s=LEAD_S), LEAD_S, PRICE)
     assert verdict.mode is after
     assert ("lately full cost 45% more than shadow" in verdict.reason) is (after is Mode.FLOOR)
 
 
+def test_an_hour_with_hardly_a_replica_is_no_emergency() -> None:
+    """A pool that is asleep but for a burst a day: what the burst's start-up costs ahead of it is no breach."""
+    before = costs(1000.0, 1000.0, 800.0)
+    lately_s = tuple(500.0 if kind.mode is Mode.FULL else 0.0 for kind in KINDS)
+    worlds = dataclasses.replace(before, lately_s=lately_s)
+    assert judge(Trust(Mode.FULL), skill(0.5), worlds, LEAD_S, PRICE).mode is Mode.FULL
+
+
+def test_with_a_lead_of_an_hour_half_a_day_is_known_enough() -> None:
+    for seconds, mode in ((43_100.0, Mode.SHADOW), (43_200.0, Mode.FLOOR)):
+        worlds = costs(172_800.0, 150_000.0, 138_240.0, seconds)
+        assert judge(Trust(), skill(-0.5), worlds, 3600.0, PRICE).mode is mode
+
+
 def test_nobody_climbs_to_what_lately_cost_far_more() -> None:
-    before = costs(1000.0, 990.0, 800.0)
-    lately_s = tuple(50.0 if kind.mode is Mode.FULL else 0.0 for kind in KINDS)
+    before = costs(172_800.0, 171_000.0, 138_240.0)
+    lately_s = tuple(2000.0 if kind.mode is Mode.FULL else 0.0 for kind in KINDS)
     for mode in (Mode.SHADOW, Mode.FLOOR):
         assert (
             judge(Trust(mode), skill(0.5), dataclasses.replace(before, lately_s=lately_s), LEAD_S, PRICE).mode is mode
