@@ -87,6 +87,8 @@ def decide(
     (least, most) replicas. Between two syncs the last answer stands.
     """
     asked = ready + starting
+    if memory.synced_at_s is not None and now_s < memory.synced_at_s:
+        memory = HpaMemory(asked=memory.asked)  # the clock was set back: what is remembered lies ahead
     changes = _changes(spec, memory, now_s, asked)
     readings = (*memory.readings, ratios) if ratios else memory.readings
     due = memory.synced_at_s is None or now_s - memory.synced_at_s >= spec.sync_period_s - 1e-6

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import grpc
+import numpy as np
 import structlog
 
 from protos import forecast_pb2, forecast_pb2_grpc, router_pb2, router_pb2_grpc
@@ -153,6 +154,7 @@ class Forecasts:
     async def _read(self, model: str, horizon_s: float, window_s: float) -> Forecast | str:
         request = forecast_pb2.ForecastRequest(model=model, horizon_s=horizon_s, window_s=window_s, paths=PATHS)
         try:
-            return wire_forecast.from_proto(await self._stub.Forecast(request, timeout=self._timeout_s))
+            found = wire_forecast.from_proto(await self._stub.Forecast(request, timeout=self._timeout_s))
         except grpc.aio.AioRpcError as error:
             return f"{error.code().name}: {error.details()}"
+        return found if np.isfinite(found.paths_rps).all() else "the forecast's paths hold values that are no numbers"

@@ -47,6 +47,10 @@ def test_it_decides_when_its_sync_period_is_over_on_the_mean_since_the_last() ->
     assert run(HpaSpec(), readings) == [4, 4, 4, 8, 8]
 
 
+def test_it_decides_though_its_clock_was_set_back() -> None:
+    assert run(HpaSpec(), [(7200.0, 4, 0.8), (3600.0, 4, 1.6)]) == [4, 8]
+
+
 def test_it_scales_in_to_the_highest_of_the_last_five_minutes() -> None:
     spec = HpaSpec()
     minutes: list[tuple[float, int, float | None]] = [(60.0 * i, 8, 0.8 if i == 0 else 0.2) for i in range(7)]
