@@ -69,7 +69,7 @@ class Worlds:
     planned: Mapping[Mode, Wishes] = field(default_factory=dict)
     """What each mode planned since a lead before the last fall, or now; before headroom."""
     fell_at_s: float | None = None
-    """When demand last fell unforeseen."""
+    """When demand last fell unforeseen; None also when a new fall ends the last one's lesson (`planner.plan`)."""
 
     def falling(self, stays_s: float) -> bool:
         """Whether the last fall of demand was less than that long ago."""

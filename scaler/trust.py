@@ -74,7 +74,7 @@ def judge(trust: Trust, skill: Skill | None, worlds: Worlds, lead_s: float, miss
 
 
 def wished(trust: Trust, mode: Mode, reason: str, worlds: Worlds, lead_s: float, miss_price: float) -> Trust:
-    """A mode that somebody set, with the headroom that its errors ask for."""
+    """A mode that somebody set, with the headroom and the time to outlast falls that its errors ask for."""
     if mode not in LADDER:
         return Trust(mode, reason)
     best = KINDS[_best(mode, trust, worlds, _saved(worlds, lead_s, miss_price), lead_s)]

@@ -46,7 +46,7 @@ def container(request: pytest.FixtureRequest) -> Iterator[str]:
     """A container of the built image."""
     image = f"localhost/tidegate/{request.param}:{VERSION}"
     if shutil.which("buildah") is None:
-        pytest.skip("no buildah on PATH (Debian: buildah)")
+        pytest.skip("no buildah on PATH: apt-get install buildah")
     if subprocess.run(["buildah", "inspect", "--type", "image", image], capture_output=True, check=False).returncode:
         pytest.skip(f"no image {image}: `make images` builds it")
     made = subprocess.run(["buildah", "from", image], capture_output=True, text=True, check=True).stdout.strip()

@@ -88,7 +88,7 @@ def test_every_alert_has_its_case() -> None:
 def promtool() -> str:
     found = shutil.which("promtool")
     if found is None:
-        pytest.skip("no promtool on PATH (Debian: prometheus)")
+        pytest.skip("no promtool on PATH: apt-get install prometheus")
     return found
 
 

@@ -1,5 +1,6 @@
 """Offered load per second: zeros are readings, and gaps are gaps."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,28 +37,19 @@ def test_a_second_is_read_once():
     assert [second for second, _ in readings(demand)] == [11]
 
 
-def test_a_clock_that_jumps_leaves_a_gap_instead_of_zeros():
-    demand = Demand(100, now_s=10.5)
-    close(demand, 12.0)
-    close(demand, 5000.5)
-    close(demand, 5002.0)
-    assert [second for second, _ in readings(demand)] == [11, 5001]
-
-
-def test_a_clock_that_steps_back_makes_no_second_twice():
-    demand = Demand(100, now_s=10.5)
-    close(demand, 13.0)
-    close(demand, 9.0)
-    close(demand, 14.0)
-    assert [second for second, _ in readings(demand)] == [11, 12, 13]
-
-
-def test_a_clock_that_is_set_back_counts_anew_and_forgets_what_it_dated_in_the_future():
-    demand = Demand(100, now_s=5000.5)
-    close(demand, 5003.0)
-    close(demand, 1000.5)
-    close(demand, 1003.0)
-    assert [second for second, _ in readings(demand)] == [1001, 1002]
+@pytest.mark.parametrize(
+    ("started_s", "closed_s", "seconds"),
+    [
+        pytest.param(10.5, (12.0, 5000.5, 5002.0), [11, 5001], id="a jump leaves a gap instead of zeros"),
+        pytest.param(10.5, (13.0, 9.0, 14.0), [11, 12, 13], id="a step back makes no second twice"),
+        pytest.param(5000.5, (5003.0, 1000.5, 1003.0), [1001, 1002], id="set back, what lies ahead is forgotten"),
+    ],
+)
+def test_a_clock_that_is_not_steady(started_s: float, closed_s: tuple[float, ...], seconds: list[int]):
+    demand = Demand(100, now_s=started_s)
+    for now_s in closed_s:
+        close(demand, now_s)
+    assert [second for second, _ in readings(demand)] == seconds
 
 
 def test_only_the_last_seconds_are_kept_and_can_be_asked_for_from_any_on():
